@@ -1,0 +1,39 @@
+//! Text becomes a vector.
+
+use crate::store::Space;
+use crate::{Result, Sector};
+use async_trait::async_trait;
+use std::fmt::Debug;
+
+/// What an embedder says of itself. Constant for its life.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbedderInfo {
+    /// The space its vectors live in: model and width.
+    pub space: Space,
+    /// At most so many texts a call.
+    pub max_batch: usize,
+    /// Cosine from which two memories are taken to be about the same thing; spaces differ, so each embedder
+    /// states its own. 0.8 where nothing better is known.
+    pub link_threshold: f32,
+}
+
+/// What a text is embedded for; some models are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A question.
+    Query,
+    /// A memory, of a sector if known.
+    Document(Option<Sector>),
+}
+
+/// A model that embeds.
+#[async_trait]
+pub trait Embedder: Debug + Send + Sync + 'static {
+    /// What it is.
+    fn info(&self) -> &EmbedderInfo;
+
+    /// One vector a text, in order, of unit length and the declared width. The same text gives the same vector
+    /// (within 1e-4), alone or in a batch. No texts give no vectors. An empty or senseless text gives a valid
+    /// vector too. More than `max_batch` texts are an error of kind `Invalid`.
+    async fn embed(&self, texts: &[String], purpose: Purpose) -> Result<Vec<Vec<f32>>>;
+}

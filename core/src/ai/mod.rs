@@ -1,0 +1,12 @@
+//! The models: what turns text into vectors, transcripts into sentences, sentences into sectors.
+
+pub mod by_rules;
+mod chat;
+mod classifier;
+mod embedder;
+mod extractor;
+
+pub use chat::{ChatAnswer, ChatModel, ChatRequest, Usage};
+pub use classifier::{Classified, Classifier};
+pub use embedder::{Embedder, EmbedderInfo, Purpose as EmbedPurpose};
+pub use extractor::Extractor;

@@ -1,0 +1,41 @@
+//! A factory turns a configuration section into an open backend.
+
+use super::{Backend, Role};
+use crate::{Clock, Entropy, Result};
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What every backend is given when it is opened.
+#[derive(Debug, Clone)]
+pub struct OpenContext {
+    /// The data folder; exists and is writable. Relative paths of a section are meant from here unless the
+    /// section's documentation says otherwise.
+    pub data_dir: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// How a kind of backend comes to be. Implement this for a unit struct and register it.
+#[async_trait]
+pub trait Factory: Send + Sync + 'static {
+    /// The value of `kind` in the section.
+    const KIND: &'static str;
+    /// The roles its backends offer.
+    const ROLES: &'static [Role];
+    /// The section without `kind`. Derive `Deserialize` with `deny_unknown_fields` and a `Debug` without
+    /// secrets; its doc comments become the configuration's documentation.
+    type Config: DeserializeOwned + JsonSchema + Send;
+
+    /// Opens a backend. Validates everything before it touches anything; schema is left to
+    /// [`crate::store::Migrate`], which the server runs before any role is used.
+    ///
+    /// # Errors
+    /// `Config`, naming field and remedy; `Unavailable` when the system does not answer; `Conflict` when
+    /// another process holds it.
+    async fn open(&self, config: Self::Config, context: &OpenContext) -> Result<Arc<dyn Backend>>;
+}

@@ -1,0 +1,63 @@
+//! How anything pluggable comes to be: a [`Registry`] of [`Factory`]s, each of which opens a [`Backend`] that
+//! offers roles.
+
+mod factory;
+mod registry;
+mod role;
+
+pub use factory::{Factory, OpenContext};
+pub use registry::{KindInfo, Registry};
+pub use role::Role;
+
+use crate::Result;
+use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
+use crate::store::{JobQueue, KeywordStore, MemoryStore, Migrate, VectorStore};
+use async_trait::async_trait;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// An open connection to an outside system (or a built-in one), offering one or more roles. What it offers
+/// must agree with the roles its factory states.
+#[async_trait]
+pub trait Backend: Debug + Send + Sync + 'static {
+    /// The truth.
+    fn memory(&self) -> Option<Arc<dyn MemoryStore>> {
+        None
+    }
+    /// The durable queue.
+    fn jobs(&self) -> Option<Arc<dyn JobQueue>> {
+        None
+    }
+    /// Vectors.
+    fn vectors(&self) -> Option<Arc<dyn VectorStore>> {
+        None
+    }
+    /// Words.
+    fn keywords(&self) -> Option<Arc<dyn KeywordStore>> {
+        None
+    }
+    /// Embeddings.
+    fn embedder(&self) -> Option<Arc<dyn Embedder>> {
+        None
+    }
+    /// Chat.
+    fn chat(&self) -> Option<Arc<dyn ChatModel>> {
+        None
+    }
+    /// Extraction.
+    fn extractor(&self) -> Option<Arc<dyn Extractor>> {
+        None
+    }
+    /// Classification.
+    fn classifier(&self) -> Option<Arc<dyn Classifier>> {
+        None
+    }
+    /// Its schema, if it has one.
+    fn migrate(&self) -> Option<Arc<dyn Migrate>> {
+        None
+    }
+    /// Whether it answers now: the cheapest real request.
+    async fn health(&self) -> Result<()>;
+    /// Writes out what is buffered and lets go. Called once, at the end; safe to call twice.
+    async fn close(&self) -> Result<()>;
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+pub mod ai;
+pub mod backend;
+pub mod clock;
+pub mod crypt;
+pub mod entropy;
+pub mod error;
+pub mod job;
+pub mod ram;
+pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+pub mod types;
+
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, SystemEntropy};
+pub use error::{Error, ErrorKind, Result};
+pub use types::*;

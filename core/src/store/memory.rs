@@ -1,0 +1,164 @@
+//! The truth: people, conversations, memories, links.
+
+use crate::{
+    AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest,
+    Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+};
+use async_trait::async_trait;
+use std::fmt::Debug;
+
+/// Who an identity turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The caller.
+    pub user: User,
+    /// Whether the caller was unknown until now.
+    pub created: bool,
+}
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MemoryFilter {
+    /// Only these sectors; empty for all.
+    pub sectors: Vec<Sector>,
+    /// Only these states; empty for all.
+    pub states: Vec<MemoryState>,
+}
+
+/// What an erasure removed, in numbers only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Memories removed.
+    pub memories: u64,
+    /// Links removed.
+    pub links: u64,
+    /// Conversations removed, with transcripts and extractions.
+    pub conversations: u64,
+    /// Identities removed.
+    pub identities: u64,
+}
+
+/// The store that is the truth; vectors and words can be thrown away and rebuilt from it.
+///
+/// Every write to a caller's memories or links raises that caller's [`User::revision`] by at least one, in the
+/// same transaction.
+#[async_trait]
+pub trait MemoryStore: Debug + Send + Sync + 'static {
+    // ---- people
+
+    /// The caller with the first of `identities` that is known, in the given order; `None` when none is.
+    async fn find_user(&self, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>>;
+
+    /// As [`MemoryStore::find_user`], but an unknown caller is created with the id `new`, and every identity
+    /// that is nobody's yet is joined to the caller found or created. An identity that is somebody else's stays
+    /// theirs. One transaction: two racing calls with the same identity end with one caller.
+    /// With no identities a caller without identities is created.
+    async fn ensure_user(
+        &self,
+        tenant: &TenantId,
+        identities: &[Identity],
+        new: &UserId,
+        now: Timestamp,
+    ) -> Result<Resolved>;
+
+    /// The caller of this scope.
+    async fn user(&self, scope: &Scope) -> Result<Option<User>>;
+
+    /// Identities of the caller, in the order in which they were joined.
+    async fn identities(&self, scope: &Scope) -> Result<Vec<Identity>>;
+
+    /// All callers of a tenant, newest contact first.
+    async fn users(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<User>>;
+
+    /// Sets how the caller wants to be called; does nothing for an unknown caller.
+    async fn set_name(&self, scope: &Scope, name: &str) -> Result<()>;
+
+    /// Sets the caller's summary; does nothing for an unknown caller.
+    async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()>;
+
+    /// How many active memories the caller has, by sector; sectors without any are left out.
+    async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>>;
+
+    /// Removes the caller and everything that is the caller's. Twice is the same as once, with zeros.
+    async fn erase_user(&self, scope: &Scope) -> Result<Erased>;
+
+    // ---- conversations
+
+    /// Binds a conversation to a caller before or during the call. If it is bound already, to whomever, the
+    /// binding stays. Answers the caller it is bound to now.
+    async fn bind_conversation(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        agent: Option<&AgentId>,
+        now: Timestamp,
+    ) -> Result<UserId>;
+
+    /// The conversation of that id.
+    async fn conversation(&self, tenant: &TenantId, id: &ConversationId) -> Result<Option<Conversation>>;
+
+    /// Writes a conversation whole, except that a caller or a saved extraction that is there already is kept:
+    /// the first one to be saved stands. Answers what is stored now.
+    async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation>;
+
+    /// Marks a conversation learnt and counts the call once: the caller's `call_count` grows by one and
+    /// `last_contact` moves to the call's start if that is later, only if the conversation was not learnt
+    /// before. Unknown conversations are ignored.
+    async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()>;
+
+    /// A tenant's conversations, latest start first; of one caller, if given.
+    async fn conversations(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Conversation>>;
+
+    // ---- memories
+
+    /// Writes memories, all or none. An id that is there already under the same scope is replaced; under another
+    /// scope it is an error of kind `Conflict` and nothing is written.
+    async fn put_memories(&self, scope: &Scope, memories: &[Memory]) -> Result<()>;
+
+    /// The memories of these ids that are the caller's, in the order asked; missing ones are left out.
+    async fn memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<Memory>>;
+
+    /// Whose memory this is, within a tenant: how a route that names only a memory comes to a scope.
+    async fn memory_owner(&self, tenant: &TenantId, id: &MemoryId) -> Result<Option<Scope>>;
+
+    /// The caller's memories, latest `occurred_at` first (ties by id).
+    async fn list_memories(&self, scope: &Scope, filter: &MemoryFilter, page: &PageRequest) -> Result<Page<Memory>>;
+
+    /// Removes memories and their links. Missing ones, and those of others, are ignored. Answers how many went.
+    async fn delete_memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64>;
+
+    /// Notes that words and vectors are written. Missing ones are ignored.
+    async fn mark_indexed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()>;
+
+    // ---- links
+
+    /// Writes links whose two ends are the caller's; others are left out silently (an end may just have been
+    /// deleted). A pair that is linked already keeps one link, with the new weight.
+    async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()>;
+
+    /// Every link that has one of these ends, strongest first (ties by id), each once.
+    async fn links(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Link>>;
+
+    /// Removes a link; the missing is fine.
+    async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()>;
+
+    // ---- maintenance: walks over everybody; each item carries its own scope
+
+    /// Memories whose index state is `Pending`, oldest first, at most `limit`, of all tenants.
+    async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>>;
+
+    /// All memories of all tenants, in a stable order that does not change while the walk goes on: for
+    /// rebuilding the derived indexes. `next_cursor` leads on.
+    async fn scan_memories(&self, page: &PageRequest) -> Result<Page<(Scope, Memory)>>;
+
+    /// How many memories there are in all.
+    async fn count_memories(&self) -> Result<u64>;
+
+    /// Whether the store answers: a cheap read.
+    async fn ping(&self) -> Result<()>;
+}

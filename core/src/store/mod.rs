@@ -1,0 +1,19 @@
+//! The four stores. Each trait's doc comments are its contract; the suites in the testkit hold every
+//! implementation to them.
+//!
+//! Rules all stores share:
+//! 1. "Not found" is `Ok(None)`; deleting the missing succeeds; writing the same id twice is an upsert.
+//! 2. `now` and the scope are parameters. No store reads a clock or guesses a tenant.
+//! 3. What must happen together is one method. No transaction leaks into a trait.
+
+mod job;
+mod keyword;
+mod memory;
+mod migrate;
+mod vector;
+
+pub use job::{Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled};
+pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
+pub use memory::{Erased, MemoryFilter, MemoryStore, Resolved};
+pub use migrate::{Migrate, Migration};
+pub use vector::{Space, VectorCaps, VectorRow, VectorStore};

@@ -1,0 +1,28 @@
+//! Plain nouns: serialisable, with no behaviour beyond their own invariants.
+
+mod conversation;
+mod id;
+mod identity;
+mod link;
+mod memory;
+mod page;
+mod recall;
+mod scope;
+mod transcript;
+mod user;
+
+pub use conversation::{Conversation, ConversationState};
+pub use id::{AgentId, ConversationId, EventId, JobId, LinkId, MemoryId, TenantId, UserId};
+pub use identity::{Identity, IdentityKind, normalise_number};
+pub use link::{Link, LinkKind};
+pub use memory::{
+    Candidate, IndexState, Memory, MemoryKind, MemoryState, Origin, Provenance, Sector, Slot, effective_salience,
+    reinforced,
+};
+pub use page::{Cursor, Page, PageRequest};
+pub use recall::{Hit, Mode, RecallQuery, Recalled, ScoreParts, StepTimes, Via};
+pub use scope::Scope;
+pub use transcript::{Speaker, Transcript, Turn};
+pub use user::User;
+
+pub use crate::clock::Timestamp;
