@@ -5,10 +5,14 @@ pub mod ai;
 pub mod backend;
 pub mod clock;
 pub mod crypt;
+pub mod engine;
 pub mod entropy;
 pub mod error;
+pub mod ingest;
 pub mod job;
+pub mod people;
 pub mod ram;
+pub mod recall;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;

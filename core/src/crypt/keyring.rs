@@ -11,6 +11,12 @@ pub struct Key {
     secret: Zeroizing<[u8; 32]>,
 }
 
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.id)
+    }
+}
+
 impl Key {
     /// The id that stands in front of everything sealed with it.
     pub fn id(&self) -> &str {

@@ -61,6 +61,10 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Resolved>;
 
+    /// Joins identities to a known caller. One that is somebody else's stays theirs; one that is the caller's
+    /// already is left as it is. An unknown caller is an error of kind `NotFound` and nothing is joined.
+    async fn join_identities(&self, scope: &Scope, identities: &[Identity]) -> Result<()>;
+
     /// The caller of this scope.
     async fn user(&self, scope: &Scope) -> Result<Option<User>>;
 

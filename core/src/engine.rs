@@ -1,0 +1,33 @@
+//! Everything the flows need, in one value that is cheap to clone.
+
+use crate::ai::{Classifier, Embedder, Extractor};
+use crate::crypt::Vault;
+use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
+use crate::{Clock, Entropy};
+use std::sync::Arc;
+
+/// The open parts of a running Hark. Wiring makes one; [`crate::people::People`], [`crate::ingest::Ingest`]
+/// and [`crate::recall::Recall`] work on it.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// The truth.
+    pub memory: Arc<dyn MemoryStore>,
+    /// Durable work.
+    pub jobs: Arc<dyn JobQueue>,
+    /// Vectors, derived.
+    pub vectors: Arc<dyn VectorStore>,
+    /// Words, derived.
+    pub keywords: Arc<dyn KeywordStore>,
+    /// The embedder; `None` for keyword search only.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// What makes candidates of transcripts.
+    pub extractor: Arc<dyn Extractor>,
+    /// What gives sentences a sector.
+    pub classifier: Arc<dyn Classifier>,
+    /// Encryption and keyed hashes.
+    pub vault: Vault,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}

@@ -1,0 +1,150 @@
+//! One memory is corrected, strengthened, brought back or forgotten; or everything about a caller is.
+
+use super::{Ingest, index};
+use crate::job::{EmbedMemories, JobPayload};
+use crate::store::Erased;
+use crate::{
+    ConversationId, Error, EventId, IndexState, Memory, MemoryId, MemoryState, PageRequest, Result, Scope, Sector,
+    Timestamp, reinforced,
+};
+
+/// Event types a conversation may have left in the inbox.
+const EVENT_KINDS: [&str; 2] = ["post_call_transcription", "post_call_transcription_otel"];
+
+/// What to change; `None` leaves a field as it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MemoryPatch {
+    /// A new sentence.
+    pub content: Option<String>,
+    /// Another sector.
+    pub sector: Option<Sector>,
+    /// Another salience, 0 to 1.
+    pub salience: Option<f32>,
+    /// Another date.
+    pub occurred_at: Option<Timestamp>,
+    /// Another decay per day; `Some(None)` returns to the sector's.
+    pub decay_rate: Option<Option<f64>>,
+    /// Other metadata, whole.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl MemoryPatch {
+    fn validate(&self) -> Result<()> {
+        let fail = |what: &str| Err(Error::invalid("memories.update", what));
+        if self.content.as_ref().is_some_and(|c| c.trim().is_empty() || c.chars().count() > 4_000) {
+            return fail("content must be 1 to 4000 characters");
+        }
+        if self.salience.is_some_and(|s| !(0.0..=1.0).contains(&s)) {
+            return fail("salience must be between 0 and 1");
+        }
+        if self.decay_rate.flatten().is_some_and(|r| !r.is_finite() || r < 0.0) {
+            return fail("decay_rate must be 0 or greater");
+        }
+        Ok(())
+    }
+}
+
+impl Ingest {
+    /// Corrects a memory; the next question finds the corrected one. `None` when the caller has no such memory.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the field; else what the stores say.
+    pub async fn update(&self, scope: &Scope, id: &MemoryId, patch: MemoryPatch) -> Result<Option<Memory>> {
+        patch.validate()?;
+        self.rewrite(scope, id, |memory| {
+            if let Some(content) = patch.content {
+                memory.content = content.trim().to_owned();
+                // The named value was read from the old sentence.
+                memory.slot = None;
+            }
+            memory.sector = patch.sector.unwrap_or(memory.sector);
+            memory.salience = patch.salience.unwrap_or(memory.salience);
+            memory.occurred_at = patch.occurred_at.unwrap_or(memory.occurred_at);
+            memory.decay_rate = patch.decay_rate.unwrap_or(memory.decay_rate);
+            if let Some(metadata) = patch.metadata {
+                memory.metadata = metadata;
+            }
+        })
+        .await
+    }
+
+    /// Strengthens a memory: what is left of its salience grows, decay starts anew, an archived one comes back.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn reinforce(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
+        let now = self.engine.clock.now();
+        self.rewrite(scope, id, |memory| {
+            memory.salience = reinforced(memory.effective_salience(now) as f32);
+            memory.reinforced_at = now;
+            if memory.state == MemoryState::Archived {
+                memory.state = MemoryState::Active;
+            }
+        })
+        .await
+    }
+
+    /// Makes an archived or superseded memory current again.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn restore(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
+        self.rewrite(scope, id, |memory| memory.state = MemoryState::Active).await
+    }
+
+    async fn rewrite(&self, scope: &Scope, id: &MemoryId, change: impl FnOnce(&mut Memory)) -> Result<Option<Memory>> {
+        let ids = [id.clone()];
+        let Some(mut memory) = self.engine.memory.memories(scope, &ids).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        change(&mut memory);
+        memory.index = IndexState::Pending;
+        self.engine.memory.put_memories(scope, std::slice::from_ref(&memory)).await?;
+        if index::write(&self.engine, scope, &ids).await? {
+            memory.index = IndexState::Indexed;
+        } else {
+            let now = self.engine.clock.now();
+            let job =
+                EmbedMemories { caller: scope.caller.clone(), memory_ids: ids.to_vec() }.job(&scope.tenant, now)?;
+            self.engine.jobs.enqueue(&[job], now).await?;
+        }
+        Ok(Some(memory))
+    }
+
+    /// Forgets memories everywhere. Answers how many there were.
+    ///
+    /// # Errors
+    /// What the stores say. Derived stores are emptied first, so that a failure leaves the memory findable in the
+    /// truth and can be repeated, never words without a row.
+    pub async fn forget(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
+        self.engine.vectors.delete(scope, ids).await?;
+        self.engine.keywords.delete(scope, ids).await?;
+        self.engine.memory.delete_memories(scope, ids).await
+    }
+
+    /// Forgets a caller: vectors, words, raw events, rows, and what is held in memory. Can be repeated.
+    ///
+    /// # Errors
+    /// What the stores say; what was not reached yet is reached by calling again.
+    pub async fn erase(&self, scope: &Scope) -> Result<Erased> {
+        let events = self.events_of(scope).await?;
+        self.engine.vectors.erase(scope).await?;
+        self.engine.keywords.erase(scope).await?;
+        self.engine.jobs.delete_events(&scope.tenant, &events).await?;
+        let erased = self.engine.memory.erase_user(scope).await?;
+        self.cache.forget(scope);
+        Ok(erased)
+    }
+
+    async fn events_of(&self, scope: &Scope) -> Result<Vec<EventId>> {
+        let mut events = Vec::new();
+        let mut page = PageRequest::first(1_000);
+        loop {
+            let found = self.engine.memory.conversations(&scope.tenant, Some(&scope.caller), &page).await?;
+            let of = |id: &ConversationId| EVENT_KINDS.map(|kind| EventId::derived(&scope.tenant, id, kind));
+            events.extend(found.items.iter().flat_map(|c| of(&c.id)));
+            let Some(next) = found.next_cursor else { return Ok(events) };
+            page.cursor = Some(next);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A conversation becomes memories: **extract → classify → store → index → link → summary**, one file a step.
+//!
+//! Every step can run twice: the extraction is saved before anything else, memory ids are derived from it, and
+//! all that follows is an upsert. Storing never waits for a model; what could not be embedded is embedded later.
+
+mod add;
+mod change;
+mod classify;
+mod config;
+mod extract;
+mod index;
+mod link;
+mod rebuild;
+mod store;
+mod summary;
+
+pub use add::NewMemory;
+pub use change::MemoryPatch;
+pub use config::IngestConfig;
+pub use rebuild::Lag;
+
+use crate::engine::Engine;
+use crate::job::{EmbedMemories, JobPayload, LinkMemories, SummariseUser};
+use crate::people::{Claim, People};
+use crate::recall::CallerCache;
+use crate::store::NewJob;
+use crate::{
+    AgentId, Conversation, ConversationId, ConversationState, MemoryId, Result, Scope, TenantId, Timestamp, Transcript,
+};
+use std::sync::Arc;
+
+/// A call that has ended, neutral of the platform it came from.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The platform's id.
+    pub conversation: ConversationId,
+    /// The agent, if told.
+    pub agent: Option<AgentId>,
+    /// What the call says about who it was, in the ladder's order.
+    pub claims: Vec<Claim>,
+    /// What was said; `None` when the event did not carry it.
+    pub transcript: Option<Transcript>,
+    /// When the call started.
+    pub started_at: Timestamp,
+    /// How long it took, in seconds, if told.
+    pub duration_secs: Option<u32>,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Learnt from, now or earlier; these are its memories (none when there was nothing to learn, or when it
+    /// was learnt from before).
+    Learnt {
+        /// The memories written now.
+        memories: Vec<MemoryId>,
+    },
+    /// Kept; the transcript has to be fetched.
+    AwaitingTranscript,
+    /// Kept, nothing learnt.
+    Ignored {
+        /// Why, as a stable word.
+        why: &'static str,
+    },
+}
+
+/// The outcome, and the jobs that carry on; to be enqueued in the transaction that completes this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ingested {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What follows.
+    pub follow_ups: Vec<NewJob>,
+}
+
+impl Ingested {
+    fn just(outcome: Outcome) -> Self {
+        Self { outcome, follow_ups: Vec::new() }
+    }
+}
+
+/// Learns. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    engine: Engine,
+    people: People,
+    cache: Arc<CallerCache>,
+    config: IngestConfig,
+}
+
+impl Ingest {
+    /// Ingest over an engine, sharing the cache of warmed callers with [`crate::recall::Recall`].
+    pub fn new(engine: Engine, cache: Arc<CallerCache>, config: IngestConfig) -> Self {
+        Self { people: People::new(engine.clone()), engine, cache, config }
+    }
+
+    /// Learns from a call. Idempotent: a call that was learnt from is not learnt from again, and a walk that
+    /// broke off goes on where the saved extraction stands.
+    ///
+    /// # Errors
+    /// What the stores and the extractor say. A failing embedder is no error here: the memories are stored, can
+    /// be found by their words, and a follow-up embeds them.
+    pub async fn call(&self, tenant: &TenantId, call: Call) -> Result<Ingested> {
+        let known = self.engine.memory.conversation(tenant, &call.conversation).await?;
+        if known.as_ref().is_some_and(|c| c.state == ConversationState::Learnt) {
+            return Ok(Ingested::just(Outcome::Learnt { memories: Vec::new() }));
+        }
+        let user = self.people.admit(tenant, Some(&call.conversation), &call.claims).await?;
+        let Some(transcript) = &call.transcript else {
+            self.keep(tenant, &call, user.map(|u| u.id), ConversationState::AwaitingTranscript).await?;
+            return Ok(Ingested::just(Outcome::AwaitingTranscript));
+        };
+        let Some(user) = user else {
+            self.keep(tenant, &call, None, ConversationState::Ignored).await?;
+            return Ok(Ingested::just(Outcome::Ignored { why: "no_identity" }));
+        };
+        if !transcript.has_user_words() {
+            self.keep(tenant, &call, Some(user.id), ConversationState::Ignored).await?;
+            return Ok(Ingested::just(Outcome::Ignored { why: "no_user_words" }));
+        }
+        let conversation = self.keep(tenant, &call, Some(user.id.clone()), ConversationState::Learning).await?;
+        // A conversation stays its first caller's, whatever this event claims.
+        let scope = Scope { tenant: tenant.clone(), caller: conversation.caller.clone().unwrap_or(user.id) };
+        self.learn(&scope, conversation, transcript).await
+    }
+
+    async fn learn(&self, scope: &Scope, conversation: Conversation, transcript: &Transcript) -> Result<Ingested> {
+        let candidates = extract::checkpointed(&self.engine, scope, &conversation, transcript).await?;
+        let classified = classify::complete(&self.engine, candidates).await?;
+        let ids = store::write(&self.engine, scope, &conversation.id, transcript, classified).await?;
+        let embedded = index::write(&self.engine, scope, &ids).await?;
+        let now = self.engine.clock.now();
+        self.engine.memory.finish_conversation(scope, &conversation.id, now).await?;
+        let follow_ups = self.follow_ups(scope, &ids, embedded, now)?;
+        Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, follow_ups })
+    }
+
+    fn follow_ups(&self, scope: &Scope, ids: &[MemoryId], embedded: bool, now: Timestamp) -> Result<Vec<NewJob>> {
+        let caller = scope.caller.clone();
+        let mut jobs = vec![SummariseUser { caller: caller.clone() }.job(&scope.tenant, now)?];
+        if ids.is_empty() {
+            return Ok(jobs);
+        }
+        let memory_ids = ids.to_vec();
+        jobs.push(if embedded {
+            LinkMemories { caller, memory_ids }.job(&scope.tenant, now)?
+        } else {
+            EmbedMemories { caller, memory_ids }.job(&scope.tenant, now)?
+        });
+        Ok(jobs)
+    }
+
+    async fn keep(
+        &self,
+        tenant: &TenantId,
+        call: &Call,
+        caller: Option<crate::UserId>,
+        state: ConversationState,
+    ) -> Result<Conversation> {
+        let transcript = extract::seal_transcript(&self.engine, tenant, call)?;
+        let conversation = Conversation {
+            id: call.conversation.clone(),
+            caller,
+            agent: call.agent.clone(),
+            state,
+            started_at: call.started_at,
+            duration_secs: call.duration_secs,
+            transcript,
+            extraction: None,
+            updated_at: self.engine.clock.now(),
+        };
+        self.engine.memory.save_conversation(tenant, &conversation).await
+    }
+
+    /// Writes the words and vectors of memories that lack them, and links them: the job after an outage.
+    ///
+    /// # Errors
+    /// What stores and embedder say; nothing is lost, the memories stay pending.
+    pub async fn embed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
+        index::write_or_fail(&self.engine, scope, ids).await?;
+        self.link(scope, ids).await.map(|_| ())
+    }
+
+    /// Links memories to their nearest neighbours. Answers how many links were written.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn link(&self, scope: &Scope, ids: &[MemoryId]) -> Result<usize> {
+        link::write(&self.engine, &self.cache, &self.config, scope, ids).await
+    }
+
+    /// Writes the caller's summary anew.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn summarise(&self, scope: &Scope) -> Result<()> {
+        summary::write(&self.engine, &self.config, scope).await
+    }
+}

@@ -1,0 +1,114 @@
+//! The derived stores are brought up to the truth: what is pending, what lags behind, or everything.
+
+use super::{Ingest, index};
+use crate::store::{KeywordDoc, VectorRow};
+use crate::{IndexState, Memory, MemoryId, PageRequest, Result, Scope};
+
+/// Memories rebuilt in one go.
+const BATCH: usize = 500;
+
+/// How far the derived stores are behind the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lag {
+    /// Memories in the truth.
+    pub memories: u64,
+    /// Documents in the keyword store.
+    pub words: u64,
+    /// Vectors in the embedder's space; equal to `memories` without an embedder.
+    pub vectors: u64,
+}
+
+impl Lag {
+    /// Whether something that is in the truth cannot be found.
+    pub fn is_behind(&self) -> bool {
+        self.words < self.memories || self.vectors < self.memories
+    }
+}
+
+impl Ingest {
+    /// Indexes memories that are still pending: after a crash, or an embedder that was away. Answers how many
+    /// are indexed now; stops at the first failure with what the stores or the embedder say.
+    ///
+    /// # Errors
+    /// As above; what was repaired stays repaired.
+    pub async fn repair(&self, limit: usize) -> Result<usize> {
+        let pending = self.engine.memory.pending_memories(limit).await?;
+        let mut repaired = 0;
+        for group in pending.chunk_by(|a, b| a.0 == b.0) {
+            let Some((scope, _)) = group.first() else { continue };
+            let ids: Vec<MemoryId> = group.iter().map(|(_, m)| m.id.clone()).collect();
+            self.embed(scope, &ids).await?;
+            repaired += ids.len();
+        }
+        Ok(repaired)
+    }
+
+    /// Compares the derived stores with the truth, by their counts. Pending memories count as lag.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn lag(&self) -> Result<Lag> {
+        let memories = self.engine.memory.count_memories().await?;
+        let vectors = match &self.engine.embedder {
+            Some(embedder) => self.engine.vectors.count(&embedder.info().space).await?,
+            None => memories,
+        };
+        Ok(Lag { memories, words: self.engine.keywords.count().await?, vectors })
+    }
+
+    /// Rebuilds words and vectors of every memory, from the truth. With `clear` the derived stores are emptied
+    /// first; without, what they hold keeps serving meanwhile. `progress` is told (done, all).
+    /// Broken off, it leaves the derived stores behind the truth, which [`Ingest::lag`] shows at the next start.
+    ///
+    /// # Errors
+    /// What the stores and the embedder say.
+    pub async fn reindex(&self, clear: bool, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<u64> {
+        let space = self.engine.embedder.as_ref().map(|e| e.info().space.clone());
+        if clear {
+            self.engine.keywords.clear().await?;
+            if let Some(space) = &space {
+                self.engine.vectors.clear(space).await?;
+            }
+        }
+        let all = self.engine.memory.count_memories().await?;
+        let mut done = 0;
+        let mut page = PageRequest::first(BATCH);
+        loop {
+            let batch = self.engine.memory.scan_memories(&page).await?;
+            self.rebuild_batch(&batch.items, space.as_ref()).await?;
+            done += batch.items.len() as u64;
+            progress(done, all.max(done));
+            let Some(next) = batch.next_cursor else { break };
+            page.cursor = Some(next);
+        }
+        self.engine.keywords.optimise().await?;
+        self.engine.vectors.optimise().await?;
+        Ok(done)
+    }
+
+    async fn rebuild_batch(&self, batch: &[(Scope, Memory)], space: Option<&crate::store::Space>) -> Result<()> {
+        let docs: Vec<(Scope, KeywordDoc)> = batch.iter().map(|(s, m)| (s.clone(), index::doc(m))).collect();
+        self.engine.keywords.upsert_many(&docs).await?;
+        if let Some(space) = space {
+            let memories: Vec<Memory> = batch.iter().map(|(_, m)| m.clone()).collect();
+            let vectors = index::vectors_of(&self.engine, &memories).await?;
+            let rows: Vec<(Scope, VectorRow)> = vectors
+                .into_iter()
+                .filter_map(|row| {
+                    let owner = batch.iter().find(|(_, m)| m.id == row.id)?;
+                    Some((owner.0.clone(), row))
+                })
+                .collect();
+            self.engine.vectors.upsert_many(space, &rows).await?;
+        }
+        for group in batch.chunk_by(|a, b| a.0 == b.0) {
+            let Some((scope, _)) = group.first() else { continue };
+            let pending = group.iter().filter(|(_, m)| m.index == IndexState::Pending);
+            let ids: Vec<MemoryId> = pending.map(|(_, m)| m.id.clone()).collect();
+            if !ids.is_empty() {
+                self.engine.memory.mark_indexed(scope, &ids).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! Candidates become rows of the truth.
+
+use crate::ai::Classified;
+use crate::engine::Engine;
+use crate::{
+    Candidate, ConversationId, IndexState, Memory, MemoryId, MemoryKind, MemoryState, Origin, Provenance, Result,
+    Scope, Transcript,
+};
+
+/// Writes the memories and, where the call told it, how the caller wants to be called. Ids are derived from
+/// the conversation and the place in its saved extraction.
+pub(super) async fn write(
+    engine: &Engine,
+    scope: &Scope,
+    conversation: &ConversationId,
+    transcript: &Transcript,
+    candidates: Vec<(Candidate, Classified)>,
+) -> Result<Vec<MemoryId>> {
+    let now = engine.clock.now();
+    let mut name = None;
+    let mut memories = Vec::with_capacity(candidates.len());
+    for (index, (candidate, classified)) in candidates.into_iter().enumerate() {
+        if candidate.kind == MemoryKind::Name
+            && let Some(slot) = candidate.slot.as_ref().filter(|s| s.key == "name")
+        {
+            name = Some(slot.value.clone());
+        }
+        memories.push(Memory {
+            id: MemoryId::derived(&scope.tenant, conversation, index),
+            content: candidate.content,
+            sector: classified.sector,
+            kind: candidate.kind,
+            slot: candidate.slot,
+            salience: classified.salience,
+            occurred_at: candidate.occurred_at.unwrap_or(transcript.started_at),
+            learnt_at: now,
+            reinforced_at: now,
+            decay_rate: None,
+            state: MemoryState::Active,
+            provenance: Provenance {
+                origin: Origin::Extracted,
+                conversation_id: Some(conversation.clone()),
+                turns: candidate.turns,
+            },
+            metadata: serde_json::Map::new(),
+            index: IndexState::Pending,
+        });
+    }
+    if !memories.is_empty() {
+        engine.memory.put_memories(scope, &memories).await?;
+    }
+    if let Some(name) = name {
+        engine.memory.set_name(scope, &name).await?;
+    }
+    Ok(memories.into_iter().map(|m| m.id).collect())
+}

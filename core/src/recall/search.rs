@@ -1,0 +1,130 @@
+//! Both searches, side by side, under one deadline.
+
+use super::cache::CallerCache;
+use super::config::RecallConfig;
+use super::fallback::{self, VectorSide};
+use crate::ai::EmbedPurpose;
+use crate::engine::Engine;
+use crate::store::{KeywordQuery, ScoredId};
+use crate::{Error, ErrorKind, MemoryId, Mode, RecallQuery, Result, Scope, StepTimes};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use tokio::time::{error::Elapsed, timeout};
+
+/// A real union of the candidates of both searches; where one side does not know a memory its part is `None`.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub candidates: HashMap<MemoryId, Raw>,
+    pub mode: Mode,
+    pub degraded: Option<&'static str>,
+}
+
+/// Raw scores of a candidate.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Raw {
+    pub cosine: Option<f32>,
+    pub bm25: Option<f32>,
+}
+
+pub(super) async fn both(
+    engine: &Engine,
+    cache: &CallerCache,
+    config: &RecallConfig,
+    scope: &Scope,
+    query: &RecallQuery,
+    times: &mut StepTimes,
+) -> Result<Found> {
+    let budget = Duration::from_millis(config.budget_ms);
+    let begun = Instant::now();
+    let words = async {
+        let words = KeywordQuery { text: query.text.clone(), sectors: query.sectors.clone(), limit: config.candidates };
+        timeout(budget, engine.keywords.search(scope, &words)).await.unwrap_or_else(late("recall.words"))
+    };
+    let (words, (side, cosines, embed_time)) =
+        tokio::join!(words, vector_side(engine, cache, config, scope, query, budget * 4 / 5));
+    times.embed = embed_time;
+    times.search = begun.elapsed().saturating_sub(embed_time);
+
+    if let VectorSide::SearchFailed(error) = &side {
+        tracing::warn!(error = ?error, "vector search failed, words answer");
+    }
+    let (words, outcome) = match words {
+        Ok(words) => (words, Ok(())),
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    let verdict = fallback::decide(&side, outcome)?;
+    let mut candidates: HashMap<MemoryId, Raw> = HashMap::with_capacity(words.len() + config.candidates);
+    for ScoredId { id, score } in words {
+        candidates.entry(id).or_default().bm25 = Some(score);
+    }
+    merge_cosines(&mut candidates, cosines, config.candidates);
+    Ok(Found { candidates, mode: verdict.mode, degraded: verdict.degraded })
+}
+
+/// The best cosines join; memories found by their words get theirs too.
+fn merge_cosines(candidates: &mut HashMap<MemoryId, Raw>, mut cosines: Vec<ScoredId>, best: usize) {
+    cosines.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+    for (rank, ScoredId { id, score }) in cosines.into_iter().enumerate() {
+        if rank < best {
+            candidates.entry(id).or_default().cosine = Some(score);
+        } else if let Some(raw) = candidates.get_mut(&id) {
+            raw.cosine = Some(score);
+        }
+    }
+}
+
+async fn vector_side(
+    engine: &Engine,
+    cache: &CallerCache,
+    config: &RecallConfig,
+    scope: &Scope,
+    query: &RecallQuery,
+    budget: Duration,
+) -> (VectorSide, Vec<ScoredId>, Duration) {
+    let Some(embedder) = &engine.embedder else { return (VectorSide::NoEmbedder, Vec::new(), Duration::ZERO) };
+    let begun = Instant::now();
+    let texts = [query.text.clone()];
+    let embedded = timeout(budget, embedder.embed(&texts, EmbedPurpose::Query)).await;
+    let took = begun.elapsed();
+    let vector = match embedded {
+        Err(Elapsed { .. }) => return (VectorSide::EmbeddingLate, Vec::new(), took),
+        Ok(Err(error)) => {
+            tracing::warn!(error = ?error, "embedding failed, words answer");
+            return (VectorSide::EmbeddingFailed, Vec::new(), took);
+        }
+        Ok(Ok(vectors)) => vectors.into_iter().next().unwrap_or_default(),
+    };
+    let left = budget.saturating_sub(took);
+    let searched = timeout(left, nearest(engine, cache, config, scope, query, &vector)).await;
+    match searched.unwrap_or_else(late("recall.vectors")) {
+        Ok(cosines) => (VectorSide::Answered, cosines, took),
+        Err(error) => (VectorSide::SearchFailed(error), Vec::new(), took),
+    }
+}
+
+/// Exact inside the caller: from memory when the caller fits, else from the store.
+async fn nearest(
+    engine: &Engine,
+    cache: &CallerCache,
+    config: &RecallConfig,
+    scope: &Scope,
+    query: &RecallQuery,
+    vector: &[f32],
+) -> Result<Vec<ScoredId>> {
+    let Some(embedder) = &engine.embedder else { return Ok(Vec::new()) };
+    let space = &embedder.info().space;
+    let Some(user) = engine.memory.user(scope).await? else { return Ok(Vec::new()) };
+    let Some(warm) = cache.get(&*engine.vectors, scope, space, user.revision).await? else {
+        return engine.vectors.search(scope, space, vector, &query.sectors, config.candidates).await;
+    };
+    let wanted = |sector| query.sectors.is_empty() || query.sectors.contains(&sector);
+    Ok(warm
+        .cosines(vector)
+        .filter(|(_, sector, _)| wanted(*sector))
+        .map(|(id, _, score)| ScoredId { id: id.clone(), score })
+        .collect())
+}
+
+fn late<T>(operation: &'static str) -> impl FnOnce(Elapsed) -> Result<T> {
+    move |_| Err(Error::new(ErrorKind::Timeout, operation, "the recall budget ran out"))
+}
