@@ -18,6 +18,7 @@ pub use introduce::Introduction;
 use crate::engine::Engine;
 use crate::{RecallQuery, Recalled, Result, Scope, StepTimes};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Questions longer than this many characters are cut: nobody speaks so long a question, and a pasted
@@ -30,12 +31,23 @@ pub struct Recall {
     engine: Engine,
     cache: Arc<CallerCache>,
     config: RecallConfig,
+    rebuilding: Arc<AtomicBool>,
+}
+
+/// While it lives, answers say that they may be incomplete; see [`Recall::rebuilding`].
+#[derive(Debug)]
+pub struct Rebuilding(Arc<AtomicBool>);
+
+impl Drop for Rebuilding {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Recall {
     /// Recall over an engine, sharing the cache of warmed callers with [`crate::ingest::Ingest`].
     pub fn new(engine: Engine, cache: Arc<CallerCache>, config: RecallConfig) -> Self {
-        Self { engine, cache, config }
+        Self { engine, cache, config, rebuilding: Arc::default() }
     }
 
     /// The caller's memories that answer the question, best first, within [`RecallConfig::budget_ms`].
@@ -60,7 +72,21 @@ impl Recall {
         times.expand = step.elapsed();
 
         hits.truncate(query.limit);
-        Ok(Recalled { summary: answer::summary(&hits), hits, mode: found.mode, degraded: found.degraded, times })
+        let rebuilding = self.rebuilding.load(Ordering::Relaxed).then_some("rebuilding");
+        let degraded = found.degraded.or(rebuilding);
+        Ok(Recalled { summary: answer::summary(&hits), hits, mode: found.mode, degraded, times })
+    }
+
+    /// Says that the derived stores are being rebuilt: until the guard is dropped every answer is marked degraded,
+    /// since what is not indexed yet cannot be found.
+    pub fn rebuilding(&self) -> Rebuilding {
+        self.rebuilding.store(true, Ordering::Relaxed);
+        Rebuilding(self.rebuilding.clone())
+    }
+
+    /// Whether a rebuild goes on.
+    pub fn is_rebuilding(&self) -> bool {
+        self.rebuilding.load(Ordering::Relaxed)
     }
 
     /// What the agent should know before the call begins. Never a model call.
