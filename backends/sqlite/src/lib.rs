@@ -1,1 +1,22 @@
-//! TODO
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod backend;
+mod config;
+mod db;
+mod error;
+mod job;
+mod memory;
+mod migrate;
+mod page;
+mod row;
+
+pub use backend::SqliteFactory;
+pub use config::{SqliteConfig, Synchronous};
+
+use hark_core::backend::Registry;
+
+/// Adds the kind `sqlite`.
+pub fn register(registry: &mut Registry) {
+    registry.register(SqliteFactory);
+}

@@ -1,0 +1,66 @@
+//! Kind `sqlite`: opens the file and gives out its roles.
+
+use crate::config::SqliteConfig;
+use crate::db::Db;
+use crate::job::SqliteQueue;
+use crate::memory::SqliteMemory;
+use crate::migrate::SqliteSchema;
+use async_trait::async_trait;
+use hark_core::Result;
+use hark_core::backend::{Backend, Factory, OpenContext, Role};
+use hark_core::store::{JobQueue, MemoryStore, Migrate};
+use std::sync::Arc;
+
+/// Opens backends of the kind `sqlite`.
+#[derive(Debug, Clone, Copy)]
+pub struct SqliteFactory;
+
+#[async_trait]
+impl Factory for SqliteFactory {
+    const KIND: &'static str = "sqlite";
+    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs];
+    type Config = SqliteConfig;
+
+    async fn open(&self, config: SqliteConfig, context: &OpenContext) -> Result<Arc<dyn Backend>> {
+        let path = config.resolve(&context.data_dir)?;
+        let db = Arc::new(Db::open(&path, &config).await?);
+        Ok(Arc::new(SqliteBackend {
+            memory: Arc::new(SqliteMemory::new(db.clone())),
+            jobs: Arc::new(SqliteQueue::new(db.clone())),
+            schema: Arc::new(SqliteSchema::new(db.clone())),
+            db,
+        }))
+    }
+}
+
+/// An open file.
+#[derive(Debug)]
+struct SqliteBackend {
+    db: Arc<Db>,
+    memory: Arc<SqliteMemory>,
+    jobs: Arc<SqliteQueue>,
+    schema: Arc<SqliteSchema>,
+}
+
+#[async_trait]
+impl Backend for SqliteBackend {
+    fn memory(&self) -> Option<Arc<dyn MemoryStore>> {
+        Some(self.memory.clone())
+    }
+
+    fn jobs(&self) -> Option<Arc<dyn JobQueue>> {
+        Some(self.jobs.clone())
+    }
+
+    fn migrate(&self) -> Option<Arc<dyn Migrate>> {
+        Some(self.schema.clone())
+    }
+
+    async fn health(&self) -> Result<()> {
+        self.db.named("sqlite.health", self.db.ping().await)
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.db.named("sqlite.close", self.db.close().await)
+    }
+}

@@ -1,0 +1,128 @@
+//! The file: one connection that writes, several that read.
+
+use crate::config::{SqliteConfig, Synchronous};
+use crate::error::Fault;
+use hark_core::{Error, ErrorKind, Result};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Executor, Row, Sqlite, Transaction};
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a call waits for its turn on a connection. Longer than any healthy queue of writes; who is in a
+/// hurry gives up earlier, by the timeout layer.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Db {
+    /// For statements that read. They see what was committed before they began, and are never in a writer's way.
+    pub(crate) reader: SqlitePool,
+    /// For single statements that write; several go by [`Db::begin`]. SQLite knows one writer at a time: with one
+    /// connection they queue up here, fairly, rather than in the busy handler, which is not fair.
+    pub(crate) writer: SqlitePool,
+    file: String,
+}
+
+impl Db {
+    /// Opens the file, creating it if it is not there. The schema is left alone.
+    pub(crate) async fn open(path: &Path, config: &SqliteConfig) -> Result<Self> {
+        let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        if path.parent().is_some_and(|folder| !folder.is_dir()) {
+            return Err(Error::config(format!(
+                "kind `sqlite`: path: the folder of `{file}` does not exist, create it"
+            )));
+        }
+        create_private(path).map_err(|error| {
+            Error::new(ErrorKind::Unavailable, OPEN, format!("`{file}` cannot be opened: {}", error.kind()))
+                .retriable(false)
+        })?;
+        Self::connect(path, config, file.clone()).await.map_err(|fault| fault.into_error(OPEN, &file))
+    }
+
+    async fn connect(path: &Path, config: &SqliteConfig, file: String) -> Result<Self, Fault> {
+        let common = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(Duration::from_millis(config.busy_timeout_ms))
+            .foreign_keys(true)
+            .pragma("temp_store", "MEMORY")
+            .pragma("cache_size", "-8192");
+        let writing = common
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match config.synchronous {
+                Synchronous::Full => SqliteSynchronous::Full,
+                Synchronous::Normal => SqliteSynchronous::Normal,
+            })
+            // The log shrinks again after a burst.
+            .pragma("journal_size_limit", "67108864")
+            // What was forgotten is overwritten, not merely unlinked.
+            .pragma("secure_delete", "ON")
+            .pragma("analysis_limit", "400");
+        let writer = pool(1).connect_with(writing).await?;
+        // A file that may be read but not written opens all the same; better to hear of it now.
+        writer.begin_with(IMMEDIATE).await?.rollback().await?;
+        let reader = pool(config.read_connections).connect_lazy_with(common.pragma("query_only", "ON"));
+        Ok(Self { reader, writer, file })
+    }
+
+    /// Begins a transaction that writes. It holds the write lock from the start: one that has read first and
+    /// writes later could fail half-way for another's sake. Dropped without `commit` it is rolled back.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Fault> {
+        Ok(self.writer.begin_with(IMMEDIATE).await?)
+    }
+
+    /// Reads a page of the file.
+    pub(crate) async fn ping(&self) -> Result<(), Fault> {
+        self.reader.execute("SELECT count(*) FROM sqlite_schema").await?;
+        Ok(())
+    }
+
+    /// Moves the log into the file and lets go of both. Twice is the same as once.
+    pub(crate) async fn close(&self) -> Result<(), Fault> {
+        // Readers first: an open snapshot would keep the log from being emptied.
+        self.reader.close().await;
+        if self.writer.is_closed() {
+            return Ok(());
+        }
+        let mut connection = self.writer.acquire().await?;
+        connection.execute("PRAGMA optimize").await?;
+        let busy: i64 = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await?.try_get(0)?;
+        if busy != 0 {
+            tracing::info!(file = self.file, "the log stays, another process is using the database");
+        }
+        drop(connection);
+        self.writer.close().await;
+        Ok(())
+    }
+
+    /// Gives a result its operation's name: the edge of this crate.
+    pub(crate) fn named<T>(&self, operation: &'static str, result: Result<T, Fault>) -> Result<T> {
+        result.map_err(|fault| fault.into_error(operation, &self.file))
+    }
+}
+
+const OPEN: &str = "sqlite.open";
+const IMMEDIATE: &str = "BEGIN IMMEDIATE";
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    // A file does not go away as a server does: connections, with their prepared statements, are kept.
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Makes the file readable for its owner only; SQLite gives its log the same permissions. A file that is there
+/// keeps the permissions it has.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}

@@ -1,0 +1,334 @@
+//! [`JobQueue`] on one file.
+
+use crate::db::Db;
+use crate::error::Fault;
+use crate::page::{After, as_i64, limit, page, rows};
+use crate::row::{self, id_list, json, micros};
+use async_trait::async_trait;
+use hark_core::store::{
+    Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled,
+};
+use hark_core::{EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Row, SqliteConnection};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
+
+/// The queue.
+#[derive(Debug)]
+pub(crate) struct SqliteQueue {
+    db: Arc<Db>,
+    arrived: Notify,
+}
+
+impl SqliteQueue {
+    pub(crate) fn new(db: Arc<Db>) -> Self {
+        Self { db, arrived: Notify::new() }
+    }
+
+    /// Wakes everybody who waits, and the next one to come: who looks between two waits misses nothing.
+    fn announce(&self) {
+        self.arrived.notify_waiters();
+        self.arrived.notify_one();
+    }
+
+    async fn accept_once(&self, event: &NewEvent, job: &NewJob) -> Result<Accepted, Fault> {
+        let mut tx = self.db.begin().await?;
+        let kept = sqlx::query(
+            "INSERT INTO events (tenant, id, kind, received_at, body) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (tenant, id) DO NOTHING",
+        )
+        .bind(event.tenant.as_str())
+        .bind(event.id.as_str())
+        .bind(event.kind.as_str())
+        .bind(micros(event.received_at))
+        .bind(event.body.as_bytes())
+        .execute(&mut *tx)
+        .await?;
+        if kept.rows_affected() == 0 {
+            return Ok(Accepted::Duplicate);
+        }
+        insert(&mut tx, job, event.received_at).await?;
+        tx.commit().await?;
+        self.announce();
+        Ok(Accepted::New)
+    }
+
+    async fn read_event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<Event>, Fault> {
+        let row = sqlx::query("SELECT * FROM events WHERE tenant = ? AND id = ?")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.db.reader)
+            .await?;
+        row.as_ref().map(row::event).transpose()
+    }
+
+    async fn remove_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64, Fault> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let done = sqlx::query("DELETE FROM events WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))")
+            .bind(tenant.as_str())
+            .bind(id_list(ids.iter().map(EventId::as_str))?)
+            .execute(&self.db.writer)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn enqueue_all(&self, jobs: &[NewJob], now: Timestamp) -> Result<(), Fault> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        for job in jobs {
+            insert(&mut tx, job, now).await?;
+        }
+        tx.commit().await?;
+        self.announce();
+        Ok(())
+    }
+
+    async fn take(&self, token: &str, limit: usize, until: Timestamp, now: Timestamp) -> Result<Vec<Lease>, Fault> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut tx = self.db.begin().await?;
+        // Two branches, each along its own partial index; whatever else the queue holds is not looked at.
+        let rows = sqlx::query(
+            "UPDATE jobs
+             SET state = 'running', attempts = attempts + 1, lease_token = ?1 || ':' || id, lease_until = ?2
+             WHERE id IN (
+                 SELECT id FROM (
+                     SELECT * FROM (
+                         SELECT id, run_at, created_at FROM jobs
+                         WHERE state IN ('pending', 'retrying') AND run_at <= ?3
+                         ORDER BY run_at, created_at, id LIMIT ?4)
+                     UNION ALL
+                     SELECT id, run_at, created_at FROM jobs WHERE state = 'running' AND lease_until <= ?3)
+                 ORDER BY run_at, created_at, id LIMIT ?4)
+             RETURNING *",
+        )
+        .bind(token)
+        .bind(micros(until))
+        .bind(micros(now))
+        .bind(as_i64(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut leases = rows.iter().map(|row| lease(row, until)).collect::<Result<Vec<_>, _>>()?;
+        tx.commit().await?;
+        // RETURNING promises no order.
+        leases.sort_by(|x, y| order(&x.job).cmp(&order(&y.job)));
+        Ok(leases)
+    }
+
+    /// Runs a single statement that touches the job only as long as the lease holds. Binds the lease last.
+    async fn settle(&self, lease: &Lease, query: Query) -> Result<Settled, Fault> {
+        let done = held(query, lease).execute(&self.db.writer).await?;
+        Ok(settled(done.rows_affected()))
+    }
+
+    async fn finish(&self, lease: &Lease, follow_ups: &[NewJob], now: Timestamp) -> Result<Settled, Fault> {
+        let mut tx = self.db.begin().await?;
+        let done =
+            held(sqlx::query("DELETE FROM jobs WHERE id = ? AND lease_token = ?"), lease).execute(&mut *tx).await?;
+        if done.rows_affected() == 0 {
+            return Ok(Settled::Lost);
+        }
+        for job in follow_ups {
+            insert(&mut tx, job, now).await?;
+        }
+        tx.commit().await?;
+        if !follow_ups.is_empty() {
+            self.announce();
+        }
+        Ok(Settled::Done)
+    }
+
+    async fn revive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool, Fault> {
+        let done = sqlx::query(
+            "UPDATE jobs SET state = 'pending', attempts = 0, run_at = ?, last_error = NULL
+             WHERE tenant = ? AND id = ? AND state = 'dead'",
+        )
+        .bind(micros(now))
+        .bind(tenant.as_str())
+        .bind(id.as_str())
+        .execute(&self.db.writer)
+        .await?;
+        self.announce();
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn read_page(
+        &self,
+        tenant: &TenantId,
+        filter: &JobFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Job>, Fault> {
+        let (limit, after) = (limit(request)?, After::of(request)?);
+        let rows = sqlx::query(
+            "SELECT * FROM jobs
+             WHERE tenant = ?1 AND created_at <= ?2 AND (created_at < ?2 OR id > ?3)
+               AND (?4 IS NULL OR state = ?4) AND (?5 IS NULL OR name = ?5)
+             ORDER BY created_at DESC, id LIMIT ?6",
+        )
+        .bind(tenant.as_str())
+        .bind(after.at)
+        .bind(after.id)
+        .bind(filter.state.map(JobState::name))
+        .bind(filter.name.as_deref())
+        .bind(rows(limit))
+        .fetch_all(&self.db.reader)
+        .await?;
+        let jobs = rows.iter().map(row::job).collect::<Result<_, _>>()?;
+        Ok(page(jobs, limit, |job: &Job| After { at: micros(job.created_at), id: job.id.to_string() }))
+    }
+
+    async fn count(&self, tenant: Option<&TenantId>, now: Timestamp) -> Result<QueueStats, Fault> {
+        let tenant = tenant.map(TenantId::as_str);
+        // One statement, so that the numbers are of one moment.
+        let row = sqlx::query(
+            "SELECT count(*) FILTER (WHERE state = 'pending')  AS pending,
+                    count(*) FILTER (WHERE state = 'running')  AS running,
+                    count(*) FILTER (WHERE state = 'retrying') AS retrying,
+                    count(*) FILTER (WHERE state = 'dead')     AS dead,
+                    min(run_at) FILTER (WHERE run_at <= ?2 AND (state IN ('pending', 'retrying')
+                                                 OR state = 'running' AND lease_until <= ?2)) AS oldest
+             FROM jobs WHERE ?1 IS NULL OR tenant = ?1",
+        )
+        .bind(tenant)
+        .bind(micros(now))
+        .fetch_one(&self.db.reader)
+        .await?;
+        let number = |column| Ok::<_, Fault>(row.try_get::<i64, _>(column)?.unsigned_abs());
+        let waited = row.try_get::<Option<i64>, _>("oldest")?.map_or(0, |oldest| micros(now).saturating_sub(oldest));
+        Ok(QueueStats {
+            pending: number("pending")?,
+            running: number("running")?,
+            retrying: number("retrying")?,
+            dead: number("dead")?,
+            oldest_pending_secs: u64::try_from(waited).unwrap_or(0) / 1_000_000,
+        })
+    }
+}
+
+/// Enqueues a job, unless one of its key is there.
+async fn insert(connection: &mut SqliteConnection, job: &NewJob, now: Timestamp) -> Result<(), Fault> {
+    sqlx::query(
+        "INSERT INTO jobs (id, tenant, name, key, payload, state, run_at, created_at)
+         VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(job.id().to_string())
+    .bind(job.tenant.as_str())
+    .bind(job.name.as_str())
+    .bind(job.key.as_str())
+    .bind(json(&job.payload)?)
+    .bind(micros(job.run_at))
+    .bind(micros(now))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Binds what a lease is recognised by; whoever settles a job clears the token, so it fits once.
+fn held(query: Query, lease: &Lease) -> Query {
+    query.bind(lease.job.id.to_string()).bind(lease.token.clone())
+}
+
+fn settled(rows: u64) -> Settled {
+    if rows > 0 { Settled::Done } else { Settled::Lost }
+}
+
+fn lease(row: &SqliteRow, until: Timestamp) -> Result<Lease, Fault> {
+    Ok(Lease { job: row::job(row)?, token: row.try_get("lease_token")?, until })
+}
+
+fn order(job: &Job) -> (Timestamp, Timestamp, &JobId) {
+    (job.run_at, job.created_at, &job.id)
+}
+
+#[async_trait]
+impl JobQueue for SqliteQueue {
+    async fn accept(&self, event: &NewEvent, job: &NewJob) -> Result<Accepted> {
+        self.db.named("sqlite.accept", self.accept_once(event, job).await)
+    }
+
+    async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<Event>> {
+        self.db.named("sqlite.event", self.read_event(tenant, id).await)
+    }
+
+    async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64> {
+        self.db.named("sqlite.delete_events", self.remove_events(tenant, ids).await)
+    }
+
+    async fn enqueue(&self, jobs: &[NewJob], now: Timestamp) -> Result<()> {
+        self.db.named("sqlite.enqueue", self.enqueue_all(jobs, now).await)
+    }
+
+    async fn lease(&self, token: &str, limit: usize, until: Timestamp, now: Timestamp) -> Result<Vec<Lease>> {
+        self.db.named("sqlite.lease", self.take(token, limit, until, now).await)
+    }
+
+    async fn extend(&self, lease: &Lease, until: Timestamp) -> Result<Settled> {
+        let query = sqlx::query("UPDATE jobs SET lease_until = ? WHERE id = ? AND lease_token = ?").bind(micros(until));
+        self.db.named("sqlite.extend", self.settle(lease, query).await)
+    }
+
+    async fn complete(&self, lease: &Lease, follow_ups: &[NewJob], now: Timestamp) -> Result<Settled> {
+        self.db.named("sqlite.complete", self.finish(lease, follow_ups, now).await)
+    }
+
+    async fn retry(&self, lease: &Lease, at: Timestamp, error: &str) -> Result<Settled> {
+        let query = sqlx::query(
+            "UPDATE jobs SET state = 'retrying', run_at = ?, last_error = ?, lease_token = NULL, lease_until = NULL
+             WHERE id = ? AND lease_token = ?",
+        )
+        .bind(micros(at))
+        .bind(error.to_owned());
+        let settled = self.settle(lease, query).await;
+        self.announce();
+        self.db.named("sqlite.retry", settled)
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<Settled> {
+        let query = sqlx::query(
+            "UPDATE jobs SET state = CASE WHEN attempts > 1 THEN 'retrying' ELSE 'pending' END,
+                 attempts = max(attempts - 1, 0), lease_token = NULL, lease_until = NULL
+             WHERE id = ? AND lease_token = ?",
+        );
+        let settled = self.settle(lease, query).await;
+        self.announce();
+        self.db.named("sqlite.release", settled)
+    }
+
+    async fn bury(&self, lease: &Lease, error: &str) -> Result<Settled> {
+        let query = sqlx::query(
+            "UPDATE jobs SET state = 'dead', last_error = ?, lease_token = NULL, lease_until = NULL
+             WHERE id = ? AND lease_token = ?",
+        )
+        .bind(error.to_owned());
+        self.db.named("sqlite.bury", self.settle(lease, query).await)
+    }
+
+    async fn redrive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool> {
+        self.db.named("sqlite.redrive", self.revive(tenant, id, now).await)
+    }
+
+    async fn list(&self, tenant: &TenantId, filter: &JobFilter, page: &PageRequest) -> Result<Page<Job>> {
+        self.db.named("sqlite.list_jobs", self.read_page(tenant, filter, page).await)
+    }
+
+    async fn stats(&self, tenant: Option<&TenantId>, now: Timestamp) -> Result<QueueStats> {
+        self.db.named("sqlite.queue_stats", self.count(tenant, now).await)
+    }
+
+    async fn wait(&self) {
+        self.arrived.notified().await;
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.db.named("sqlite.ping", self.db.ping().await)
+    }
+}

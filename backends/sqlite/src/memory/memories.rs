@@ -1,0 +1,196 @@
+//! One caller's memories.
+
+use super::raise_revision;
+use crate::db::Db;
+use crate::error::Fault;
+use crate::page::{After, limit, page, rows};
+use crate::row::{self, id_list, json, micros, name};
+use hark_core::store::MemoryFilter;
+use hark_core::{ErrorKind, Memory, MemoryId, Page, PageRequest, Scope, Sector, TenantId};
+use sqlx::{Row, SqliteConnection};
+
+pub(super) async fn put(db: &Db, scope: &Scope, memories: &[Memory]) -> Result<(), Fault> {
+    if memories.is_empty() {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    if !raise_revision(&mut tx, scope).await? {
+        return Err(Fault::UNKNOWN_CALLER);
+    }
+    for memory in memories {
+        put_one(&mut tx, scope, memory).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn put_one(connection: &mut SqliteConnection, scope: &Scope, memory: &Memory) -> Result<(), Fault> {
+    // SQLite would quietly store NULL.
+    if !memory.salience.is_finite() || memory.decay_rate.is_some_and(|rate| !rate.is_finite()) {
+        return Err(Fault::Refused(ErrorKind::Invalid, "salience and decay_rate must be finite"));
+    }
+    let done = sqlx::query(
+        "INSERT INTO memories (id, tenant, caller, content, sector, kind, slot, salience, occurred_at, learnt_at,
+                               reinforced_at, decay_rate, state, origin, conversation, turns, metadata, index_state)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET
+             content = excluded.content,
+             sector = excluded.sector,
+             kind = excluded.kind,
+             slot = excluded.slot,
+             salience = excluded.salience,
+             occurred_at = excluded.occurred_at,
+             learnt_at = excluded.learnt_at,
+             reinforced_at = excluded.reinforced_at,
+             decay_rate = excluded.decay_rate,
+             state = excluded.state,
+             origin = excluded.origin,
+             conversation = excluded.conversation,
+             turns = excluded.turns,
+             metadata = excluded.metadata,
+             index_state = excluded.index_state
+         WHERE tenant = excluded.tenant AND caller = excluded.caller",
+    )
+    .bind(memory.id.as_str())
+    .bind(scope.tenant.as_str())
+    .bind(scope.caller.as_str())
+    .bind(memory.content.as_str())
+    .bind(memory.sector.name())
+    .bind(name(&memory.kind)?)
+    .bind(memory.slot.as_ref().map(json).transpose()?)
+    .bind(f64::from(memory.salience))
+    .bind(micros(memory.occurred_at))
+    .bind(micros(memory.learnt_at))
+    .bind(micros(memory.reinforced_at))
+    .bind(memory.decay_rate)
+    .bind(memory.state.name())
+    .bind(name(&memory.provenance.origin)?)
+    .bind(memory.provenance.conversation_id.as_ref().map(|id| id.as_str()))
+    .bind(json(&memory.provenance.turns)?)
+    .bind(json(&memory.metadata)?)
+    .bind(name(&memory.index)?)
+    .execute(connection)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Fault::Refused(ErrorKind::Conflict, "a memory of that id is somebody else's"));
+    }
+    Ok(())
+}
+
+pub(super) async fn get(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<Memory>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    // CROSS JOIN holds SQLite to this order: each id asked for is one look-up.
+    let rows = sqlx::query(
+        "SELECT memories.* FROM json_each(?) AS asked CROSS JOIN memories ON memories.id = asked.value
+         WHERE memories.tenant = ? AND memories.caller = ?
+         ORDER BY asked.key",
+    )
+    .bind(id_list(ids.iter().map(MemoryId::as_str))?)
+    .bind(scope.tenant.as_str())
+    .bind(scope.caller.as_str())
+    .fetch_all(&db.reader)
+    .await?;
+    rows.iter().map(row::memory).collect()
+}
+
+pub(super) async fn owner(db: &Db, tenant: &TenantId, id: &MemoryId) -> Result<Option<Scope>, Fault> {
+    let row = sqlx::query("SELECT tenant, caller FROM memories WHERE id = ? AND tenant = ?")
+        .bind(id.as_str())
+        .bind(tenant.as_str())
+        .fetch_optional(&db.reader)
+        .await?;
+    row.as_ref().map(row::scope).transpose()
+}
+
+pub(super) async fn list(
+    db: &Db,
+    scope: &Scope,
+    filter: &MemoryFilter,
+    request: &PageRequest,
+) -> Result<Page<Memory>, Fault> {
+    let (limit, after) = (limit(request)?, After::of(request)?);
+    let rows = sqlx::query(
+        "SELECT * FROM memories
+         WHERE tenant = ?1 AND caller = ?2
+           AND occurred_at <= ?3 AND (occurred_at < ?3 OR id > ?4)
+           AND (?5 = '[]' OR sector IN (SELECT value FROM json_each(?5)))
+           AND (?6 = '[]' OR state IN (SELECT value FROM json_each(?6)))
+         ORDER BY occurred_at DESC, id LIMIT ?7",
+    )
+    .bind(scope.tenant.as_str())
+    .bind(scope.caller.as_str())
+    .bind(after.at)
+    .bind(after.id)
+    .bind(json(&filter.sectors)?)
+    .bind(json(&filter.states)?)
+    .bind(rows(limit))
+    .fetch_all(&db.reader)
+    .await?;
+    let memories = rows.iter().map(row::memory).collect::<Result<_, _>>()?;
+    Ok(page(memories, limit, |m: &Memory| After { at: micros(m.occurred_at), id: m.id.to_string() }))
+}
+
+pub(super) async fn delete(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Result<u64, Fault> {
+    write_ids(
+        db,
+        scope,
+        ids,
+        "DELETE FROM memories WHERE id IN (SELECT value FROM json_each(?)) AND +tenant = ? AND +caller = ?",
+    )
+    .await
+}
+
+pub(super) async fn mark_indexed(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Result<(), Fault> {
+    write_ids(
+        db,
+        scope,
+        ids,
+        "UPDATE memories SET index_state = 'indexed'
+         WHERE id IN (SELECT value FROM json_each(?)) AND +tenant = ? AND +caller = ? AND index_state <> 'indexed'",
+    )
+    .await
+    .map(drop)
+}
+
+/// Runs a statement over some ids of a caller, and raises the revision if it changed anything.
+///
+/// The `+` in these statements keeps SQLite from walking along all of the caller's memories: it is to look up
+/// the ids.
+async fn write_ids(db: &Db, scope: &Scope, ids: &[MemoryId], statement: &'static str) -> Result<u64, Fault> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = db.begin().await?;
+    let changed = sqlx::query(statement)
+        .bind(id_list(ids.iter().map(MemoryId::as_str))?)
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+    if changed > 0 {
+        raise_revision(&mut tx, scope).await?;
+    }
+    tx.commit().await?;
+    Ok(changed)
+}
+
+pub(super) async fn sector_counts(db: &Db, scope: &Scope) -> Result<Vec<(Sector, u64)>, Fault> {
+    let rows = sqlx::query(
+        "SELECT sector, count(*) FROM memories WHERE tenant = ? AND caller = ? AND state = 'active' GROUP BY sector",
+    )
+    .bind(scope.tenant.as_str())
+    .bind(scope.caller.as_str())
+    .fetch_all(&db.reader)
+    .await?;
+    let mut counts = rows
+        .iter()
+        .map(|row| {
+            let sector = Sector::parse(row.try_get(0)?).ok_or(Fault::Stored("sector"))?;
+            Ok((sector, row.try_get::<i64, _>(1)?.unsigned_abs()))
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
+    counts.sort_unstable();
+    Ok(counts)
+}

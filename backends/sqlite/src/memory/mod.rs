@@ -1,0 +1,173 @@
+//! [`MemoryStore`] on one file. Each part of the trait has a file of its own; here they get their names.
+
+mod conversations;
+mod links;
+mod memories;
+mod users;
+mod walks;
+
+use crate::db::Db;
+use crate::error::Fault;
+use async_trait::async_trait;
+use hark_core::store::{Erased, MemoryFilter, MemoryStore, Resolved};
+use hark_core::{
+    AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, Page, PageRequest, Result, Scope,
+    Sector, TenantId, Timestamp, User, UserId,
+};
+use sqlx::SqliteConnection;
+use std::sync::Arc;
+
+/// The truth.
+#[derive(Debug)]
+pub(crate) struct SqliteMemory {
+    db: Arc<Db>,
+}
+
+impl SqliteMemory {
+    pub(crate) fn new(db: Arc<Db>) -> Self {
+        Self { db }
+    }
+}
+
+/// Raises the caller's revision. Answers whether there is such a caller.
+async fn raise_revision(connection: &mut SqliteConnection, scope: &Scope) -> Result<bool, Fault> {
+    let done = sqlx::query("UPDATE users SET revision = revision + 1 WHERE tenant = ? AND id = ?")
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+#[async_trait]
+impl MemoryStore for SqliteMemory {
+    async fn find_user(&self, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>> {
+        self.db.named("sqlite.find_user", users::find(&self.db, tenant, identities).await)
+    }
+
+    async fn ensure_user(
+        &self,
+        tenant: &TenantId,
+        identities: &[Identity],
+        new: &UserId,
+        now: Timestamp,
+    ) -> Result<Resolved> {
+        self.db.named("sqlite.ensure_user", users::ensure(&self.db, tenant, identities, new, now).await)
+    }
+
+    async fn join_identities(&self, scope: &Scope, identities: &[Identity]) -> Result<()> {
+        self.db.named("sqlite.join_identities", users::join(&self.db, scope, identities).await)
+    }
+
+    async fn user(&self, scope: &Scope) -> Result<Option<User>> {
+        self.db.named("sqlite.user", users::get(&self.db, scope).await)
+    }
+
+    async fn identities(&self, scope: &Scope) -> Result<Vec<Identity>> {
+        self.db.named("sqlite.identities", users::identities(&self.db, scope).await)
+    }
+
+    async fn users(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<User>> {
+        self.db.named("sqlite.users", users::list(&self.db, tenant, page).await)
+    }
+
+    async fn set_name(&self, scope: &Scope, name: &str) -> Result<()> {
+        self.db.named("sqlite.set_name", users::set_name(&self.db, scope, name).await)
+    }
+
+    async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
+        self.db.named("sqlite.set_summary", users::set_summary(&self.db, scope, summary).await)
+    }
+
+    async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>> {
+        self.db.named("sqlite.sector_counts", memories::sector_counts(&self.db, scope).await)
+    }
+
+    async fn erase_user(&self, scope: &Scope) -> Result<Erased> {
+        self.db.named("sqlite.erase_user", users::erase(&self.db, scope).await)
+    }
+
+    async fn bind_conversation(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        agent: Option<&AgentId>,
+        now: Timestamp,
+    ) -> Result<UserId> {
+        let bound = conversations::bind(&self.db, scope, conversation, agent, now).await;
+        self.db.named("sqlite.bind_conversation", bound)
+    }
+
+    async fn conversation(&self, tenant: &TenantId, id: &ConversationId) -> Result<Option<Conversation>> {
+        self.db.named("sqlite.conversation", conversations::get(&self.db, tenant, id).await)
+    }
+
+    async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation> {
+        self.db.named("sqlite.save_conversation", conversations::save(&self.db, tenant, conversation).await)
+    }
+
+    async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {
+        self.db.named("sqlite.finish_conversation", conversations::finish(&self.db, scope, id, now).await)
+    }
+
+    async fn conversations(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Conversation>> {
+        self.db.named("sqlite.conversations", conversations::list(&self.db, tenant, caller, page).await)
+    }
+
+    async fn put_memories(&self, scope: &Scope, memories: &[Memory]) -> Result<()> {
+        self.db.named("sqlite.put_memories", memories::put(&self.db, scope, memories).await)
+    }
+
+    async fn memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<Memory>> {
+        self.db.named("sqlite.memories", memories::get(&self.db, scope, ids).await)
+    }
+
+    async fn memory_owner(&self, tenant: &TenantId, id: &MemoryId) -> Result<Option<Scope>> {
+        self.db.named("sqlite.memory_owner", memories::owner(&self.db, tenant, id).await)
+    }
+
+    async fn list_memories(&self, scope: &Scope, filter: &MemoryFilter, page: &PageRequest) -> Result<Page<Memory>> {
+        self.db.named("sqlite.list_memories", memories::list(&self.db, scope, filter, page).await)
+    }
+
+    async fn delete_memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
+        self.db.named("sqlite.delete_memories", memories::delete(&self.db, scope, ids).await)
+    }
+
+    async fn mark_indexed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
+        self.db.named("sqlite.mark_indexed", memories::mark_indexed(&self.db, scope, ids).await)
+    }
+
+    async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()> {
+        self.db.named("sqlite.put_links", links::put(&self.db, scope, links).await)
+    }
+
+    async fn links(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Link>> {
+        self.db.named("sqlite.links", links::list(&self.db, scope, ends).await)
+    }
+
+    async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
+        self.db.named("sqlite.delete_link", links::delete(&self.db, scope, id).await)
+    }
+
+    async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {
+        self.db.named("sqlite.pending_memories", walks::pending(&self.db, limit).await)
+    }
+
+    async fn scan_memories(&self, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
+        self.db.named("sqlite.scan_memories", walks::scan(&self.db, page).await)
+    }
+
+    async fn count_memories(&self) -> Result<u64> {
+        self.db.named("sqlite.count_memories", walks::count(&self.db).await)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.db.named("sqlite.ping", self.db.ping().await)
+    }
+}

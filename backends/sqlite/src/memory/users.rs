@@ -1,0 +1,216 @@
+//! People and the identities they are known by.
+
+use crate::db::Db;
+use crate::error::Fault;
+use crate::page::{After, limit, page, rows};
+use crate::row::{self, micros, name};
+use hark_core::store::{Erased, Resolved};
+use hark_core::{ErrorKind, Identity, Page, PageRequest, Scope, TenantId, Timestamp, User, UserId};
+use sqlx::SqliteConnection;
+
+pub(super) async fn find(db: &Db, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>, Fault> {
+    if identities.is_empty() {
+        return Ok(None);
+    }
+    let mut connection = db.reader.acquire().await?;
+    Ok(known(&mut connection, tenant, identities).await?.first)
+}
+
+/// What is known of some identities.
+struct Known {
+    /// The caller of the first that is somebody's.
+    first: Option<User>,
+    /// Whether every one is somebody's.
+    all: bool,
+}
+
+async fn known(connection: &mut SqliteConnection, tenant: &TenantId, identities: &[Identity]) -> Result<Known, Fault> {
+    let mut known = Known { first: None, all: true };
+    for identity in identities {
+        let row = sqlx::query(
+            "SELECT users.* FROM identities
+             JOIN users ON users.tenant = identities.tenant AND users.id = identities.caller
+             WHERE identities.tenant = ? AND identities.kind = ? AND identities.hash = ?",
+        )
+        .bind(tenant.as_str())
+        .bind(name(&identity.kind)?)
+        .bind(&identity.hash[..])
+        .fetch_optional(&mut *connection)
+        .await?;
+        known.all &= row.is_some();
+        if known.first.is_none() {
+            known.first = row.as_ref().map(row::user).transpose()?;
+        }
+    }
+    Ok(known)
+}
+
+pub(super) async fn ensure(
+    db: &Db,
+    tenant: &TenantId,
+    identities: &[Identity],
+    new: &UserId,
+    now: Timestamp,
+) -> Result<Resolved, Fault> {
+    if let Some(user) = settled(db, tenant, identities).await? {
+        return Ok(Resolved { user, created: false });
+    }
+    let mut tx = db.begin().await?;
+    let resolved = match known(&mut tx, tenant, identities).await?.first {
+        Some(user) => Resolved { user, created: false },
+        None => create(&mut tx, tenant, new, now).await?,
+    };
+    insert_identities(&mut tx, tenant, &resolved.user.id, identities).await?;
+    tx.commit().await?;
+    Ok(resolved)
+}
+
+/// The caller, if there is nothing to write: the usual case when somebody calls again, and somebody is on the
+/// phone, so it does not queue behind the writers.
+async fn settled(db: &Db, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>, Fault> {
+    if identities.is_empty() {
+        return Ok(None);
+    }
+    let mut connection = db.reader.acquire().await?;
+    let known = known(&mut connection, tenant, identities).await?;
+    Ok(known.first.filter(|_| known.all))
+}
+
+async fn create(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    new: &UserId,
+    now: Timestamp,
+) -> Result<Resolved, Fault> {
+    let done = sqlx::query(
+        "INSERT INTO users (tenant, id, first_contact, last_contact) VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT (tenant, id) DO NOTHING",
+    )
+    .bind(tenant.as_str())
+    .bind(new.as_str())
+    .bind(micros(now))
+    .execute(&mut *connection)
+    .await?;
+    let row = sqlx::query("SELECT * FROM users WHERE tenant = ? AND id = ?")
+        .bind(tenant.as_str())
+        .bind(new.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(Resolved { user: row::user(&row)?, created: done.rows_affected() > 0 })
+}
+
+pub(super) async fn join(db: &Db, scope: &Scope, identities: &[Identity]) -> Result<(), Fault> {
+    let mut tx = db.begin().await?;
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE tenant = ? AND id = ?")
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+    if known == 0 {
+        return Err(Fault::Refused(ErrorKind::NotFound, "the caller is not known"));
+    }
+    insert_identities(&mut tx, &scope.tenant, &scope.caller, identities).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Joins what is nobody's yet.
+async fn insert_identities(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    caller: &UserId,
+    identities: &[Identity],
+) -> Result<(), Fault> {
+    for identity in identities {
+        sqlx::query(
+            "INSERT INTO identities (tenant, kind, hash, caller, sealed) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (tenant, kind, hash) DO NOTHING",
+        )
+        .bind(tenant.as_str())
+        .bind(name(&identity.kind)?)
+        .bind(&identity.hash[..])
+        .bind(caller.as_str())
+        .bind(identity.sealed.as_bytes())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn get(db: &Db, scope: &Scope) -> Result<Option<User>, Fault> {
+    let row = sqlx::query("SELECT * FROM users WHERE tenant = ? AND id = ?")
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .fetch_optional(&db.reader)
+        .await?;
+    row.as_ref().map(row::user).transpose()
+}
+
+pub(super) async fn identities(db: &Db, scope: &Scope) -> Result<Vec<Identity>, Fault> {
+    let rows = sqlx::query("SELECT * FROM identities WHERE tenant = ? AND caller = ? ORDER BY seq")
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .fetch_all(&db.reader)
+        .await?;
+    rows.iter().map(row::identity).collect()
+}
+
+pub(super) async fn list(db: &Db, tenant: &TenantId, request: &PageRequest) -> Result<Page<User>, Fault> {
+    let (limit, after) = (limit(request)?, After::of(request)?);
+    let rows = sqlx::query(
+        "SELECT * FROM users
+         WHERE tenant = ?1 AND last_contact <= ?2 AND (last_contact < ?2 OR id > ?3)
+         ORDER BY last_contact DESC, id LIMIT ?4",
+    )
+    .bind(tenant.as_str())
+    .bind(after.at)
+    .bind(after.id)
+    .bind(rows(limit))
+    .fetch_all(&db.reader)
+    .await?;
+    let users = rows.iter().map(row::user).collect::<Result<_, _>>()?;
+    Ok(page(users, limit, |user: &User| After { at: micros(user.last_contact), id: user.id.to_string() }))
+}
+
+pub(super) async fn set_name(db: &Db, scope: &Scope, name: &str) -> Result<(), Fault> {
+    sqlx::query("UPDATE users SET name = ? WHERE tenant = ? AND id = ?")
+        .bind(name)
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(&db.writer)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn set_summary(db: &Db, scope: &Scope, summary: &str) -> Result<(), Fault> {
+    sqlx::query("UPDATE users SET summary = ? WHERE tenant = ? AND id = ?")
+        .bind(summary)
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(&db.writer)
+        .await?;
+    Ok(())
+}
+
+/// Deleting the user's row alone would cascade to all of it; table by table it can be counted.
+pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
+    let mut tx = db.begin().await?;
+    let mut gone = [0; 5];
+    for (statement, gone) in [
+        "DELETE FROM links WHERE tenant = ?1 AND caller = ?2
+         AND a IN (SELECT id FROM memories WHERE tenant = ?1 AND caller = ?2)",
+        "DELETE FROM memories WHERE tenant = ?1 AND caller = ?2",
+        "DELETE FROM conversations WHERE tenant = ?1 AND caller = ?2",
+        "DELETE FROM identities WHERE tenant = ?1 AND caller = ?2",
+        "DELETE FROM users WHERE tenant = ?1 AND id = ?2",
+    ]
+    .into_iter()
+    .zip(&mut gone)
+    {
+        let done =
+            sqlx::query(statement).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
+        *gone = done.rows_affected();
+    }
+    tx.commit().await?;
+    let [links, memories, conversations, identities, _] = gone;
+    Ok(Erased { memories, links, conversations, identities })
+}

@@ -1,0 +1,187 @@
+//! Rows become nouns, and their fields columns. Times are microseconds: what is finer is cut off.
+
+use crate::error::Fault;
+use chrono::DateTime;
+use hark_core::crypt::Sealed;
+use hark_core::store::{Event, Job, JobState};
+use hark_core::{
+    AgentId, Conversation, ConversationId, ErrorKind, Identity, Link, Memory, Provenance, Scope, Timestamp, User,
+};
+use serde::Serialize;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// A time as a column holds it.
+pub(crate) fn micros(at: Timestamp) -> i64 {
+    at.timestamp_micros()
+}
+
+/// An enum as a column holds it: its stable name.
+pub(crate) fn name(value: &impl Serialize) -> Result<String, Fault> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => Ok(name),
+        _ => Err(NOT_WRITABLE),
+    }
+}
+
+/// A list or map as a column holds it.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|_| NOT_WRITABLE)
+}
+
+/// Ids as one parameter, for `json_each`: a statement that does not change with their number stays prepared.
+pub(crate) fn id_list<'a>(ids: impl Iterator<Item = &'a str>) -> Result<String, Fault> {
+    json(&ids.collect::<Vec<_>>())
+}
+
+const NOT_WRITABLE: Fault = Fault::Refused(ErrorKind::Internal, "a value cannot be written as json");
+
+fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Fault> {
+    DateTime::from_timestamp_micros(row.try_get(column)?).ok_or(Fault::Stored(column))
+}
+
+fn named<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<T, Fault> {
+    let deserializer: StrDeserializer<'_, ValueError> = row.try_get::<&str, _>(column)?.into_deserializer();
+    // The error would quote the value.
+    T::deserialize(deserializer).map_err(|_| Fault::Stored(column))
+}
+
+fn from_json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<T, Fault> {
+    serde_json::from_str(row.try_get(column)?).map_err(|_| Fault::Stored(column))
+}
+
+fn unsigned<T: TryFrom<i64>>(row: &SqliteRow, column: &'static str) -> Result<T, Fault> {
+    T::try_from(row.try_get(column)?).map_err(|_| Fault::Stored(column))
+}
+
+fn text<T: From<String>>(row: &SqliteRow, column: &'static str) -> Result<T, Fault> {
+    Ok(T::from(row.try_get::<String, _>(column)?))
+}
+
+fn optional_text<T: From<String>>(row: &SqliteRow, column: &'static str) -> Result<Option<T>, Fault> {
+    Ok(row.try_get::<Option<String>, _>(column)?.map(T::from))
+}
+
+fn sealed(row: &SqliteRow, column: &'static str) -> Result<Sealed, Fault> {
+    Ok(Sealed::from_bytes(row.try_get(column)?))
+}
+
+fn optional_sealed(row: &SqliteRow, column: &'static str) -> Result<Option<Sealed>, Fault> {
+    Ok(row.try_get::<Option<Vec<u8>>, _>(column)?.map(Sealed::from_bytes))
+}
+
+/// Whole numbers up to 2^53 and all of `f32` survive the column's `f64`.
+#[expect(clippy::cast_possible_truncation, reason = "it was an f32 when it was written")]
+fn single(row: &SqliteRow, column: &'static str) -> Result<f32, Fault> {
+    Ok(row.try_get::<f64, _>(column)? as f32)
+}
+
+/// A row of `users`.
+pub(crate) fn user(row: &SqliteRow) -> Result<User, Fault> {
+    Ok(User {
+        id: text(row, "id")?,
+        name: text(row, "name")?,
+        call_count: unsigned(row, "call_count")?,
+        first_contact: time(row, "first_contact")?,
+        last_contact: time(row, "last_contact")?,
+        summary: text(row, "summary")?,
+        revision: unsigned(row, "revision")?,
+    })
+}
+
+/// A row of `identities`.
+pub(crate) fn identity(row: &SqliteRow) -> Result<Identity, Fault> {
+    let hash: &[u8] = row.try_get("hash")?;
+    Ok(Identity {
+        kind: named(row, "kind")?,
+        hash: hash.try_into().map_err(|_| Fault::Stored("hash"))?,
+        sealed: sealed(row, "sealed")?,
+    })
+}
+
+/// A row of `conversations`.
+pub(crate) fn conversation(row: &SqliteRow) -> Result<Conversation, Fault> {
+    let duration: Option<i64> = row.try_get("duration_secs")?;
+    Ok(Conversation {
+        id: text(row, "id")?,
+        caller: optional_text(row, "caller")?,
+        agent: optional_text::<AgentId>(row, "agent")?,
+        state: named(row, "state")?,
+        started_at: time(row, "started_at")?,
+        duration_secs: duration.map(u32::try_from).transpose().map_err(|_| Fault::Stored("duration_secs"))?,
+        transcript: optional_sealed(row, "transcript")?,
+        extraction: optional_sealed(row, "extraction")?,
+        updated_at: time(row, "updated_at")?,
+    })
+}
+
+/// A row of `memories`.
+pub(crate) fn memory(row: &SqliteRow) -> Result<Memory, Fault> {
+    let slot: Option<&str> = row.try_get("slot")?;
+    Ok(Memory {
+        id: text(row, "id")?,
+        content: text(row, "content")?,
+        sector: named(row, "sector")?,
+        kind: named(row, "kind")?,
+        slot: slot.map(serde_json::from_str).transpose().map_err(|_| Fault::Stored("slot"))?,
+        salience: single(row, "salience")?,
+        occurred_at: time(row, "occurred_at")?,
+        learnt_at: time(row, "learnt_at")?,
+        reinforced_at: time(row, "reinforced_at")?,
+        decay_rate: row.try_get("decay_rate")?,
+        state: named(row, "state")?,
+        provenance: Provenance {
+            origin: named(row, "origin")?,
+            conversation_id: optional_text::<ConversationId>(row, "conversation")?,
+            turns: from_json(row, "turns")?,
+        },
+        metadata: from_json(row, "metadata")?,
+        index: named(row, "index_state")?,
+    })
+}
+
+/// Whose a row is.
+pub(crate) fn scope(row: &SqliteRow) -> Result<Scope, Fault> {
+    Ok(Scope { tenant: text(row, "tenant")?, caller: text(row, "caller")? })
+}
+
+/// A row of `links`.
+pub(crate) fn link(row: &SqliteRow) -> Result<Link, Fault> {
+    Ok(Link {
+        id: text(row, "id")?,
+        a: text(row, "a")?,
+        b: text(row, "b")?,
+        weight: single(row, "weight")?,
+        kind: named(row, "kind")?,
+        created_at: time(row, "created_at")?,
+    })
+}
+
+/// A row of `events`.
+pub(crate) fn event(row: &SqliteRow) -> Result<Event, Fault> {
+    Ok(Event {
+        id: text(row, "id")?,
+        tenant: text(row, "tenant")?,
+        kind: text(row, "kind")?,
+        body: sealed(row, "body")?,
+        received_at: time(row, "received_at")?,
+    })
+}
+
+/// A row of `jobs`.
+pub(crate) fn job(row: &SqliteRow) -> Result<Job, Fault> {
+    Ok(Job {
+        id: text(row, "id")?,
+        tenant: text(row, "tenant")?,
+        name: text(row, "name")?,
+        key: text(row, "key")?,
+        payload: from_json(row, "payload")?,
+        state: JobState::parse(row.try_get("state")?).ok_or(Fault::Stored("state"))?,
+        attempts: unsigned(row, "attempts")?,
+        run_at: time(row, "run_at")?,
+        created_at: time(row, "created_at")?,
+        last_error: row.try_get("last_error")?,
+    })
+}

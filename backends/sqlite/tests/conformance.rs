@@ -1,0 +1,72 @@
+//! SQLite does what every store does.
+
+use async_trait::async_trait;
+use hark_core::backend::{Backend, OpenContext, Registry};
+use hark_core::store::{JobQueue, MemoryStore};
+use hark_core::testkit::{Guard, MockClock, Reopen, SeededEntropy};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A folder of its own; it goes with the value.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().expect("a temporary folder"))
+    }
+
+    /// Opens the file and runs the migrations, as the server does.
+    async fn migrated(&self) -> Arc<dyn Backend> {
+        let mut registry = Registry::default();
+        hark_sqlite::register(&mut registry);
+        let context = OpenContext {
+            data_dir: self.0.path().to_owned(),
+            clock: Arc::new(MockClock::default()),
+            entropy: Arc::new(SeededEntropy::new(1)),
+        };
+        let backend = registry.open("sqlite", serde_json::json!({}), &context).await.expect("it opens");
+        backend.migrate().expect("a schema").run().await.expect("it migrates");
+        backend
+    }
+
+    async fn memory(&self) -> Arc<dyn MemoryStore> {
+        self.migrated().await.memory().expect("the role")
+    }
+
+    async fn jobs(&self) -> Arc<dyn JobQueue> {
+        self.migrated().await.jobs().expect("the role")
+    }
+}
+
+async fn memory() -> (Arc<dyn MemoryStore>, Guard) {
+    let place = Place::new();
+    (place.memory().await, Box::new(place))
+}
+
+async fn jobs() -> (Arc<dyn JobQueue>, Guard) {
+    let place = Place::new();
+    (place.jobs().await, Box::new(place))
+}
+
+#[async_trait]
+impl Reopen<dyn MemoryStore> for Place {
+    async fn open(&self) -> Arc<dyn MemoryStore> {
+        Place::memory(self).await
+    }
+}
+
+#[async_trait]
+impl Reopen<dyn JobQueue> for Place {
+    async fn open(&self) -> Arc<dyn JobQueue> {
+        Place::jobs(self).await
+    }
+}
+
+async fn place() -> Place {
+    Place::new()
+}
+
+hark_core::memory_store_suite!(memory);
+hark_core::memory_store_durability_suite!(place);
+hark_core::job_queue_suite!(jobs);
+hark_core::job_queue_durability_suite!(place);

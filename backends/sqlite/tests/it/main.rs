@@ -1,0 +1,5 @@
+//! What only SQLite has to prove: faults of the file, other processes, calls that are given up half-way.
+
+mod concurrency;
+mod faults;
+mod place;

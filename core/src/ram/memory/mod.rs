@@ -1,0 +1,257 @@
+//! The truth, in memory.
+
+mod state;
+
+use super::locked;
+use super::page::latest_first;
+use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved};
+use crate::{
+    AgentId, Conversation, ConversationId, ConversationState, Identity, IndexState, Link, LinkId, Memory, MemoryId,
+    MemoryState, Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+};
+use async_trait::async_trait;
+use chrono::DateTime;
+use state::State;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
+
+/// A [`MemoryStore`] that forgets everything when it is dropped. One lock for everything: every method is one
+/// transaction.
+#[derive(Debug, Default)]
+pub struct RamMemoryStore(Mutex<State>);
+
+impl RamMemoryStore {
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.0)
+    }
+}
+
+#[async_trait]
+impl MemoryStore for RamMemoryStore {
+    async fn find_user(&self, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>> {
+        let state = self.state();
+        Ok(state.find(tenant, identities).and_then(|caller| state.user(&Scope::new(tenant.clone(), caller))).cloned())
+    }
+
+    async fn ensure_user(
+        &self,
+        tenant: &TenantId,
+        identities: &[Identity],
+        new: &UserId,
+        now: Timestamp,
+    ) -> Result<Resolved> {
+        Ok(self.state().ensure(tenant, identities, new, now))
+    }
+
+    async fn join_identities(&self, scope: &Scope, identities: &[Identity]) -> Result<()> {
+        self.state().join(scope, identities)
+    }
+
+    async fn user(&self, scope: &Scope) -> Result<Option<User>> {
+        Ok(self.state().user(scope).cloned())
+    }
+
+    async fn identities(&self, scope: &Scope) -> Result<Vec<Identity>> {
+        Ok(self.state().people.get(scope).map(|p| p.identities.clone()).unwrap_or_default())
+    }
+
+    async fn users(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<User>> {
+        let state = self.state();
+        let users = state.people.iter().filter(|(scope, _)| scope.tenant == *tenant).map(|(_, person)| &person.user);
+        latest_first("ram.users", users, page, |u| (u.last_contact, u.id.as_str()), User::clone)
+    }
+
+    async fn set_name(&self, scope: &Scope, name: &str) -> Result<()> {
+        if let Some(person) = self.state().people.get_mut(scope) {
+            name.clone_into(&mut person.user.name);
+        }
+        Ok(())
+    }
+
+    async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
+        if let Some(person) = self.state().people.get_mut(scope) {
+            summary.clone_into(&mut person.user.summary);
+        }
+        Ok(())
+    }
+
+    async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>> {
+        let mut counts = BTreeMap::new();
+        for memory in self.state().of(scope).filter(|m| m.state == MemoryState::Active) {
+            *counts.entry(memory.sector).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
+
+    async fn erase_user(&self, scope: &Scope) -> Result<Erased> {
+        Ok(self.state().erase(scope))
+    }
+
+    async fn bind_conversation(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        agent: Option<&AgentId>,
+        now: Timestamp,
+    ) -> Result<UserId> {
+        let mut state = self.state();
+        let key = (scope.tenant.clone(), conversation.clone());
+        let bound = state.conversations.entry(key).or_insert_with(|| Conversation {
+            id: conversation.clone(),
+            caller: None,
+            agent: agent.cloned(),
+            state: ConversationState::Open,
+            started_at: now,
+            duration_secs: None,
+            transcript: None,
+            extraction: None,
+            updated_at: now,
+        });
+        if let Some(caller) = &bound.caller {
+            return Ok(caller.clone());
+        }
+        bound.caller = Some(scope.caller.clone());
+        bound.agent = bound.agent.take().or_else(|| agent.cloned());
+        bound.updated_at = now;
+        Ok(scope.caller.clone())
+    }
+
+    async fn conversation(&self, tenant: &TenantId, id: &ConversationId) -> Result<Option<Conversation>> {
+        Ok(self.state().conversations.get(&(tenant.clone(), id.clone())).cloned())
+    }
+
+    async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation> {
+        let mut state = self.state();
+        let key = (tenant.clone(), conversation.id.clone());
+        let mut saved = conversation.clone();
+        if let Some(before) = state.conversations.get(&key) {
+            saved.caller = before.caller.clone().or(saved.caller);
+            saved.extraction = before.extraction.clone().or(saved.extraction);
+        }
+        state.conversations.insert(key, saved.clone());
+        Ok(saved)
+    }
+
+    async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {
+        self.state().finish(scope, id, now);
+        Ok(())
+    }
+
+    async fn conversations(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Conversation>> {
+        let state = self.state();
+        let listed = state
+            .conversations
+            .iter()
+            .filter(|((owner, _), c)| owner == tenant && caller.is_none_or(|caller| c.caller.as_ref() == Some(caller)))
+            .map(|(_, conversation)| conversation);
+        latest_first("ram.conversations", listed, page, |c| (c.started_at, c.id.as_str()), Conversation::clone)
+    }
+
+    async fn put_memories(&self, scope: &Scope, memories: &[Memory]) -> Result<()> {
+        self.state().put(scope, memories)
+    }
+
+    async fn memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<Memory>> {
+        let state = self.state();
+        let Some(own) = state.memories.get(scope) else { return Ok(Vec::new()) };
+        Ok(ids.iter().filter_map(|id| own.get(id)).cloned().collect())
+    }
+
+    async fn memory_owner(&self, tenant: &TenantId, id: &MemoryId) -> Result<Option<Scope>> {
+        Ok(self.state().owners.get(id).filter(|scope| scope.tenant == *tenant).cloned())
+    }
+
+    async fn list_memories(&self, scope: &Scope, filter: &MemoryFilter, page: &PageRequest) -> Result<Page<Memory>> {
+        let state = self.state();
+        let listed = state.of(scope).filter(|m| {
+            (filter.sectors.is_empty() || filter.sectors.contains(&m.sector))
+                && (filter.states.is_empty() || filter.states.contains(&m.state))
+        });
+        latest_first("ram.list_memories", listed, page, |m| (m.occurred_at, m.id.as_str()), Memory::clone)
+    }
+
+    async fn delete_memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
+        Ok(self.state().delete(scope, ids))
+    }
+
+    async fn mark_indexed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
+        let mut state = self.state();
+        let Some(own) = state.memories.get_mut(scope) else { return Ok(()) };
+        for id in ids {
+            if let Some(memory) = own.get_mut(id) {
+                memory.index = IndexState::Indexed;
+            }
+        }
+        state.written(scope);
+        Ok(())
+    }
+
+    async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()> {
+        let mut state = self.state();
+        for link in links {
+            let ours = [&link.a, &link.b].into_iter().all(|end| state.owners.get(end) == Some(scope));
+            if ours {
+                let link = Link::new(link.a.clone(), link.b.clone(), link.weight, link.kind, link.created_at);
+                state.links.entry(scope.clone()).or_default().insert(link.id.clone(), link);
+            }
+        }
+        state.written(scope);
+        Ok(())
+    }
+
+    async fn links(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Link>> {
+        let state = self.state();
+        let ends: BTreeSet<_> = ends.iter().collect();
+        let own = state.links.get(scope).into_iter().flat_map(BTreeMap::values);
+        let mut found: Vec<_> = own.filter(|l| ends.contains(&l.a) || ends.contains(&l.b)).cloned().collect();
+        found.sort_by(|x, y| y.weight.total_cmp(&x.weight).then_with(|| x.id.cmp(&y.id)));
+        Ok(found)
+    }
+
+    async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
+        let mut state = self.state();
+        let removed = state.links.get_mut(scope).and_then(|own| own.remove(id));
+        if removed.is_some() {
+            state.written(scope);
+        }
+        Ok(())
+    }
+
+    async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {
+        let state = self.state();
+        let mut pending: Vec<_> = state
+            .owners
+            .iter()
+            .filter_map(|(id, scope)| Some((scope, state.memories.get(scope)?.get(id)?)))
+            .filter(|(_, memory)| memory.index == IndexState::Pending)
+            .collect();
+        pending.sort_by(|(_, x), (_, y)| x.learnt_at.cmp(&y.learnt_at).then_with(|| x.id.cmp(&y.id)));
+        Ok(pending.into_iter().take(limit).map(|(scope, memory)| (scope.clone(), memory.clone())).collect())
+    }
+
+    async fn scan_memories(&self, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
+        let state = self.state();
+        let all = state.owners.iter().filter_map(|(id, scope)| Some((scope, state.memories.get(scope)?.get(id)?)));
+        // By id alone: the one thing about a memory that never changes.
+        latest_first(
+            "ram.scan_memories",
+            all,
+            page,
+            |(_, memory)| (DateTime::UNIX_EPOCH, memory.id.as_str()),
+            |(scope, memory)| (scope.clone(), memory.clone()),
+        )
+    }
+
+    async fn count_memories(&self) -> Result<u64> {
+        Ok(self.state().owners.len() as u64)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! What was acknowledged is there after the process has ended.
+
+use super::{callers, memory_ids};
+use crate::store::{Erased, MemoryStore};
+use crate::testkit::Reopen;
+use crate::testkit::fixtures::{after, conversation, memory, phone, scopes, sealed, start};
+use crate::testkit::suite::Must;
+use crate::{Conversation, IndexState, Link, LinkKind};
+
+type Place<'a> = &'a dyn Reopen<dyn MemoryStore>;
+
+/// Callers, their identities, names, summaries and counts.
+pub async fn people_survive_reopening(place: Place<'_>) {
+    let [one, ..] = scopes();
+    let number = [phone(&one.tenant, "+14155550123")];
+    let store = place.open().await;
+    store.ensure_user(&one.tenant, &number, &one.caller, start()).await.must();
+    store.set_name(&one, "Sam").await.must();
+    store.set_summary(&one, "Likes tea.").await.must();
+    store.put_memories(&one, &[memory("mem_1", "x")]).await.must();
+    let before = store.user(&one).await.must();
+    place.close(store).await;
+
+    let store = place.open().await;
+    assert_eq!(store.user(&one).await.must(), before);
+    assert_eq!(store.find_user(&one.tenant, &number).await.must(), before);
+    assert_eq!(store.identities(&one).await.must(), number);
+    place.close(store).await;
+}
+
+/// Conversations with all they hold, and that they were counted.
+pub async fn conversations_survive_reopening(place: Place<'_>) {
+    let store = place.open().await;
+    let [one, ..] = callers(&*store).await;
+    let spoken = Conversation {
+        caller: Some(one.caller.clone()),
+        transcript: Some(sealed("words")),
+        extraction: Some(sealed("facts")),
+        ..conversation("conv_1")
+    };
+    store.bind_conversation(&one, &"conv_2".into(), None, start()).await.must();
+    store.save_conversation(&one.tenant, &spoken).await.must();
+    store.finish_conversation(&one, &spoken.id, after(5)).await.must();
+    let before = store.conversation(&one.tenant, &spoken.id).await.must();
+    place.close(store).await;
+
+    let store = place.open().await;
+    assert_eq!(store.conversation(&one.tenant, &spoken.id).await.must(), before);
+    assert_eq!(store.conversation(&one.tenant, &"conv_2".into()).await.must().must().caller, Some(one.caller.clone()));
+    store.finish_conversation(&one, &spoken.id, after(9)).await.must();
+    assert_eq!(store.user(&one).await.must().must().call_count, 1, "still counted once");
+    place.close(store).await;
+}
+
+/// Memories, what is noted about their index, and links.
+pub async fn memories_and_links_survive_reopening(place: Place<'_>) {
+    let store = place.open().await;
+    let [one, two, _] = callers(&*store).await;
+    store.put_memories(&one, &["mem_1", "mem_2"].map(|id| memory(id, "Likes tea"))).await.must();
+    store.put_memories(&two, &[memory("mem_3", "Has a dog")]).await.must();
+    store.mark_indexed(&one, &memory_ids(&["mem_1"])).await.must();
+    let link = Link::new("mem_1".into(), "mem_2".into(), 0.9, LinkKind::Manual, start());
+    store.put_links(&one, std::slice::from_ref(&link)).await.must();
+    place.close(store).await;
+
+    let store = place.open().await;
+    let read = store.memories(&one, &memory_ids(&["mem_1", "mem_2", "mem_3"])).await.must();
+    assert_eq!(read.iter().map(|m| m.index).collect::<Vec<_>>(), [IndexState::Indexed, IndexState::Pending]);
+    assert_eq!(store.links(&one, &memory_ids(&["mem_2"])).await.must(), [link]);
+    assert_eq!(store.count_memories().await.must(), 3);
+    place.close(store).await;
+}
+
+/// Forgetting is as durable as learning.
+pub async fn what_was_removed_stays_removed_after_reopening(place: Place<'_>) {
+    let store = place.open().await;
+    let [one, two, _] = callers(&*store).await;
+    store.put_memories(&one, &["mem_1", "mem_2"].map(|id| memory(id, "x"))).await.must();
+    store.put_memories(&two, &[memory("mem_3", "x")]).await.must();
+    store.delete_memories(&one, &memory_ids(&["mem_1"])).await.must();
+    store.erase_user(&two).await.must();
+    place.close(store).await;
+
+    let store = place.open().await;
+    assert_eq!(store.count_memories().await.must(), 1);
+    assert_eq!(store.user(&two).await.must(), None);
+    assert_eq!(store.erase_user(&two).await.must(), Erased::default());
+    place.close(store).await;
+}

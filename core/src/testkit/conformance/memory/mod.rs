@@ -1,0 +1,146 @@
+//! What every [`MemoryStore`] does.
+
+mod conversations;
+mod durability;
+mod links;
+mod maintenance;
+mod memories;
+mod people;
+
+pub use conversations::*;
+pub use durability::*;
+pub use links::*;
+pub use maintenance::*;
+pub use memories::*;
+pub use people::*;
+
+use crate::store::MemoryStore;
+use crate::testkit::fixtures::{scopes, start};
+use crate::testkit::suite::Must;
+use crate::{Memory, MemoryId, Scope};
+
+/// Runs every behaviour of a [`MemoryStore`] as a test of its own. Takes the name of an async function without
+/// arguments that gives `(Arc<dyn MemoryStore>, guard)`: a fresh, empty, migrated store, and whatever must
+/// outlive it.
+#[macro_export]
+macro_rules! memory_store_suite {
+    ($make:expr $(,)?) => {
+        $crate::__hark_suite!(
+            $make,
+            memory_store,
+            memory,
+            [
+                // people
+                an_unknown_identity_finds_nobody,
+                the_first_known_identity_in_the_given_order_decides,
+                an_unknown_caller_is_created_with_the_given_id,
+                a_known_caller_is_found_and_not_created_again,
+                new_identities_join_the_caller_who_was_found,
+                an_identity_of_somebody_else_stays_theirs,
+                identities_of_one_tenant_say_nothing_in_another,
+                a_caller_without_identities_can_be_created,
+                identities_are_joined_to_a_known_caller,
+                joining_leaves_what_is_somebodys_already,
+                joining_to_an_unknown_caller_is_not_found_and_joins_nothing,
+                racing_joins_of_one_identity_end_with_one_owner,
+                racing_calls_with_one_identity_end_with_one_caller,
+                racing_calls_that_share_one_of_two_identities_end_with_one_caller,
+                a_caller_is_read_only_under_its_own_scope,
+                identities_come_back_in_the_order_they_were_joined,
+                callers_are_listed_newest_contact_first_of_one_tenant_only,
+                pages_of_callers_neither_omit_nor_repeat,
+                name_and_summary_are_set_and_an_unknown_caller_is_left_unknown,
+                name_and_summary_of_others_stay_untouched,
+                sector_counts_count_the_active_by_sector,
+                erasing_a_caller_removes_everything_of_that_caller_only,
+                erasing_twice_is_the_same_as_once_with_zeros,
+                an_erased_callers_number_may_become_somebody_elses,
+                // conversations
+                binding_makes_an_open_conversation,
+                a_binding_stays_whoever_binds_again,
+                binding_gives_a_caller_to_a_conversation_that_had_none,
+                racing_bindings_agree_on_one_caller,
+                conversations_of_two_tenants_with_one_id_are_two,
+                a_conversation_comes_back_as_it_was_saved,
+                saving_again_replaces_everything_but_caller_and_extraction,
+                the_first_caller_and_extraction_stand,
+                racing_saves_agree_on_one_extraction,
+                finishing_marks_learnt_and_counts_once,
+                finishing_concurrently_counts_once,
+                last_contact_never_moves_back,
+                finishing_the_unknown_or_somebody_elses_changes_nothing,
+                conversations_are_listed_latest_start_first,
+                pages_of_conversations_neither_omit_nor_repeat,
+                // memories
+                a_memory_comes_back_as_it_was_written,
+                odd_texts_come_back_as_they_were_written,
+                writing_again_replaces,
+                writing_under_another_scope_is_a_conflict_and_writes_nothing,
+                memories_come_in_the_order_asked_without_the_missing,
+                memories_of_others_are_never_returned,
+                the_owner_of_a_memory_is_known_within_the_tenant,
+                memories_are_listed_latest_first_ties_by_id,
+                listing_narrows_to_sectors_and_states,
+                pages_of_memories_neither_omit_nor_repeat_while_the_list_grows,
+                deleting_counts_what_went_and_ignores_the_missing_and_others,
+                deleting_a_memory_removes_its_links,
+                nothing_to_do_is_fine,
+                many_memories_at_once,
+                concurrent_writers_lose_nothing,
+                // links
+                a_link_comes_back_from_either_end,
+                a_pair_has_one_link_with_the_new_weight,
+                links_come_strongest_first_each_once,
+                links_with_an_end_that_is_not_the_callers_are_left_out,
+                links_of_others_are_neither_read_nor_deleted,
+                a_link_is_deleted_and_the_missing_is_fine,
+                // maintenance
+                indexing_is_noted_for_the_callers_own_only,
+                pending_memories_come_oldest_first_of_all_tenants,
+                a_scan_meets_every_memory_of_every_tenant_once,
+                a_scan_is_not_led_astray_by_writes,
+                memories_are_counted,
+                every_write_to_memories_or_links_raises_the_revision,
+                writes_of_others_leave_the_revision_alone,
+                a_cursor_that_is_not_ours_is_invalid,
+                the_store_answers,
+            ]
+        );
+    };
+}
+
+/// Runs every durability behaviour of a [`MemoryStore`] as a test of its own. Takes the name of an async function
+/// without arguments that gives a [`Reopen<dyn MemoryStore>`](crate::testkit::Reopen) over an empty place.
+#[macro_export]
+macro_rules! memory_store_durability_suite {
+    ($make:expr $(,)?) => {
+        $crate::__hark_durability_suite!(
+            $make,
+            memory_store_durability,
+            memory,
+            [
+                people_survive_reopening,
+                conversations_survive_reopening,
+                memories_and_links_survive_reopening,
+                what_was_removed_stays_removed_after_reopening,
+            ]
+        );
+    };
+}
+
+/// Makes the callers of [`scopes`] known.
+async fn callers(store: &dyn MemoryStore) -> [Scope; 3] {
+    let scopes = scopes();
+    for scope in &scopes {
+        store.ensure_user(&scope.tenant, &[], &scope.caller, start()).await.must();
+    }
+    scopes
+}
+
+fn ids(memories: &[Memory]) -> Vec<&str> {
+    memories.iter().map(|m| m.id.as_str()).collect()
+}
+
+fn memory_ids(ids: &[&str]) -> Vec<MemoryId> {
+    ids.iter().map(|id| MemoryId::new(*id)).collect()
+}

@@ -1,0 +1,97 @@
+//! An engine on the in-memory stores, with fakes that can be told to fail.
+
+use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
+use hark_core::backend::{OpenContext, Registry};
+use hark_core::engine::Engine;
+use hark_core::ingest::{Call, Ingest, IngestConfig};
+use hark_core::people::{Claim, People};
+use hark_core::recall::{CallerCache, Recall, RecallConfig};
+use hark_core::testkit::fixtures::{tenant, transcript, vault};
+use hark_core::testkit::{FakeEmbedder, FlakyEmbedder, FlakyKeywords, FlakyVectors, MockClock, Script, SeededEntropy};
+use hark_core::{Clock, ConversationId, IdentityKind, Scope, Speaker, TenantId};
+use std::sync::Arc;
+
+pub const NUMBER: &str = "+14155550123";
+
+/// The flows on RAM, and the scripts by which their parts fail.
+pub struct World {
+    pub engine: Engine,
+    pub clock: Arc<MockClock>,
+    pub people: People,
+    pub ingest: Ingest,
+    pub recall: Recall,
+    pub embedder: Script,
+    pub vectors: Script,
+    pub keywords: Script,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(RecallConfig::default()).await
+    }
+
+    pub async fn with(config: RecallConfig) -> Self {
+        let clock = Arc::new(MockClock::default());
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let context = OpenContext { data_dir: std::env::temp_dir(), clock: clock.clone(), entropy: entropy.clone() };
+        let ram = Registry::new().open("ram", serde_json::json!({}), &context).await.unwrap();
+        let (embedder, vectors, keywords) = (Script::default(), Script::default(), Script::default());
+        let engine = Engine {
+            memory: ram.memory().unwrap(),
+            jobs: ram.jobs().unwrap(),
+            vectors: Arc::new(FlakyVectors::new(ram.vectors().unwrap(), vectors.clone())),
+            keywords: Arc::new(FlakyKeywords::new(ram.keywords().unwrap(), keywords.clone())),
+            embedder: Some(Arc::new(FlakyEmbedder::new(Arc::new(FakeEmbedder::default()), embedder.clone()))),
+            extractor: Arc::new(RuleExtractor::default()),
+            classifier: Arc::new(RuleClassifier::default()),
+            vault: vault(),
+            clock: clock.clone(),
+            entropy,
+        };
+        Self::over(engine, clock, config, embedder, vectors, keywords)
+    }
+
+    fn over(
+        engine: Engine,
+        clock: Arc<MockClock>,
+        config: RecallConfig,
+        embedder: Script,
+        vectors: Script,
+        keywords: Script,
+    ) -> Self {
+        let cache = Arc::new(CallerCache::new(8));
+        Self {
+            people: People::new(engine.clone()),
+            ingest: Ingest::new(engine.clone(), cache.clone(), IngestConfig::default()),
+            recall: Recall::new(engine.clone(), cache, config),
+            engine,
+            clock,
+            embedder,
+            vectors,
+            keywords,
+        }
+    }
+
+    pub fn tenant(&self) -> TenantId {
+        tenant()
+    }
+
+    /// A finished call from [`NUMBER`].
+    pub fn call(&self, id: &str, turns: &[(Speaker, &str)]) -> Call {
+        Call {
+            conversation: ConversationId::new(id),
+            agent: None,
+            claims: vec![Claim::new(IdentityKind::Phone, NUMBER)],
+            transcript: Some(transcript(turns)),
+            started_at: self.clock.now(),
+            duration_secs: Some(60),
+        }
+    }
+
+    /// The scope of whoever calls from that number.
+    pub async fn scope_of(&self, number: &str) -> Scope {
+        let claims = [Claim::new(IdentityKind::Phone, number)];
+        let user = self.people.admit(&self.tenant(), None, &claims).await.unwrap().unwrap();
+        Scope { tenant: self.tenant(), caller: user.id }
+    }
+}
