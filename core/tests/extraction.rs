@@ -8,6 +8,7 @@ use extraction_score::{Score, load};
 use hark_core::ai::by_rules::RuleExtractor;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The total over a folder, and its table.
 fn measure(folder: &str) -> (Score, String) {
@@ -15,8 +16,16 @@ fn measure(folder: &str) -> (Score, String) {
     let (mut total, mut table) = (Score::default(), String::new());
     // The held-out calls are there to be measured, not studied: nobody tunes on what is not shown.
     let show = folder != "heldout" || std::env::var_os("HARK_SHOW_HELDOUT").is_some();
+    let mut spent = Duration::ZERO;
     for (name, case) in load(&root) {
-        let (score, notes) = case.score(&RuleExtractor.read(&case.transcript()));
+        let transcript = case.transcript();
+        let found = RuleExtractor.read(&transcript);
+        // Once more, for the time without compiling the patterns.
+        let start = Instant::now();
+        let again = RuleExtractor.read(&transcript);
+        spent += start.elapsed();
+        assert_eq!(found, again, "{name}: not the same twice");
+        let (score, notes) = case.score(&found);
         let _ = writeln!(
             table,
             "{name:<28} {:>3}/{:<3} {:>3}/{:<3} {:>2}",
@@ -29,6 +38,8 @@ fn measure(folder: &str) -> (Score, String) {
         }
         total.add(score);
     }
+    let per_call = spent / u32::try_from(total.calls.max(1)).unwrap_or(u32::MAX);
+    let _ = writeln!(table, "{per_call:.1?} a call in this build");
     (total, table)
 }
 

@@ -121,7 +121,8 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     // ---- memories
 
     /// Writes memories, all or none. An id that is there already under the same scope is replaced; under another
-    /// scope it is an error of kind `Conflict` and nothing is written.
+    /// scope it is an error of kind `Conflict` and nothing is written. So is an unknown caller: a late job must
+    /// not bring an erased person back.
     async fn put_memories(&self, scope: &Scope, memories: &[Memory]) -> Result<()>;
 
     /// The memories of these ids that are the caller's, in the order asked; missing ones are left out.

@@ -6,8 +6,9 @@
 //!
 //! Honest limits, so that nobody is surprised:
 //! - English only. Other languages give nothing, or now and then a name or an e-mail address.
-//! - One clause, one thing: irony, long stories and "the blue one, not the other" are beyond rules. On calls never tuned on they
-//!   are right about nine times in ten and miss about half of what a person would note; a chat model reads better. Figures: `cargo test -p hark-core --test extraction -- --nocapture`.
+//! - One clause, one thing: irony, long stories and "the blue one, not the other" are beyond rules. On calls never
+//!   tuned on, nine in ten sentences are right, and half of what a person would note is missed; a chat model reads better.
+//!   The figures: `cargo test -p hark-core --test extraction -- --nocapture`.
 //! - Two people on one line are told apart only where they say so; "he" and "she" mean the relative named last.
 //! - A promise made in a turn that recites the memory is not learnt: an echo learnt twice is worse than a promise missed.
 //! - Text that reads like an instruction to a model silences its whole turn.

@@ -192,7 +192,7 @@ pub(super) fn find(clause: &Clause, opening: bool) -> Vec<Draft> {
         if opening {
             out.push(named(&name));
         }
-    } else if let Some(c) = FROM_FIRM.captures(text).filter(|_| opening) {
+    } else if let Some(c) = FROM_FIRM.captures(text).filter(|_| opening && !THIS_IS.is_match(text)) {
         out.extend(take(&c[1], true).map(|name| named(&name)));
         out.push(from(&words::tidy(&c[2])));
         return out;

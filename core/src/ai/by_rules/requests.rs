@@ -16,9 +16,7 @@ pattern!(
 );
 pattern!(
     PLAIN,
-    &format!(
-        r"(?i)^(?P<v>cancel|move|refund|return|replace|change|reschedule|take|remove|add|send|book|upgrade|put|call|text|close|stop|deliver)\b(?P<rest>(?: me| us)?(?: the| my| our| it| that| this| a| an| in| off| back| order| invoice)\b.*)$"
-    )
+    r"(?i)^(?P<v>cancel|move|refund|return|replace|change|reschedule|take|remove|add|send|book|upgrade|put|call|text|close|stop|deliver)\b(?P<rest>(?: me| us)?(?: the| my| our| it| that| this| a| an| in| off| back| order| invoice)\b.*)$"
 );
 pattern!(
     WANTED,

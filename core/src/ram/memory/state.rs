@@ -114,6 +114,9 @@ impl State {
     }
 
     pub(super) fn put(&mut self, scope: &Scope, memories: &[Memory]) -> Result<()> {
+        if self.user(scope).is_none() {
+            return Err(Error::new(ErrorKind::Conflict, "ram.put_memories", "the caller is not known"));
+        }
         let taken = memories.iter().any(|m| self.owners.get(&m.id).is_some_and(|owner| owner != scope));
         if taken {
             return Err(Error::new(ErrorKind::Conflict, "ram.put_memories", "a memory id is taken by another caller"));

@@ -106,7 +106,7 @@ proptest! {
 
 #[test]
 fn the_ends_of_time_are_survived() {
-    for at in [chrono::DateTime::<chrono::Utc>::MIN_UTC, chrono::DateTime::<chrono::Utc>::MAX_UTC] {
+    for at in [DateTime::<chrono::Utc>::MIN_UTC, DateTime::<chrono::Utc>::MAX_UTC] {
         let anchor = Anchor::of(&Transcript { started_at: at, utc_offset_minutes: 840, turns: Vec::new() });
         for text in [
             "tomorrow",

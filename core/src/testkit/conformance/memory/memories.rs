@@ -97,6 +97,17 @@ pub async fn writing_again_replaces(store: Arc<dyn MemoryStore>) {
     assert_eq!(store.memories(&one, &memory_ids(&["mem_1"])).await.must(), [bare], "what was there can be emptied");
 }
 
+/// "So is an unknown caller: a late job must not bring an erased person back."
+pub async fn writing_for_an_unknown_caller_is_a_conflict(store: Arc<dyn MemoryStore>) {
+    let [one, ..] = callers(&*store).await;
+    store.erase_user(&one).await.must();
+    let error = store.put_memories(&one, &[memory("mem_1", "Likes tea")]).await.expect_err("nobody is there");
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+    assert!(!error.is_retriable(), "trying again cannot help");
+    assert_eq!(store.count_memories().await.must(), 0);
+    assert_eq!(store.user(&one).await.must(), None);
+}
+
 /// "Under another scope it is an error of kind `Conflict` and nothing is written."
 pub async fn writing_under_another_scope_is_a_conflict_and_writes_nothing(store: Arc<dyn MemoryStore>) {
     let [one, two, other] = callers(&*store).await;

@@ -76,6 +76,7 @@ macro_rules! memory_store_suite {
                 odd_texts_come_back_as_they_were_written,
                 writing_again_replaces,
                 writing_under_another_scope_is_a_conflict_and_writes_nothing,
+                writing_for_an_unknown_caller_is_a_conflict,
                 memories_come_in_the_order_asked_without_the_missing,
                 memories_of_others_are_never_returned,
                 the_owner_of_a_memory_is_known_within_the_tenant,

@@ -1,17 +1,14 @@
 //! Learning from calls, on RAM and fakes; the bad days first.
 
-#[path = "support/flows.rs"]
-mod flows;
-
-use flows::{NUMBER, World};
+use crate::world::{NUMBER, World};
 use hark_core::ingest::{NewMemory, Outcome};
 use hark_core::job::{EmbedMemories, JobPayload, LinkMemories};
 use hark_core::people::Claim;
 use hark_core::store::{MemoryFilter, Space};
 use hark_core::testkit::Outcome as Step;
 use hark_core::{
-    ConversationId, ConversationState, Error, ErrorKind, IdentityKind, IndexState, Memory, Mode, Origin, PageRequest, RecallQuery,
-    Scope, Speaker,
+    ConversationId, ConversationState, Error, ErrorKind, IdentityKind, IndexState, Memory, Mode, Origin, PageRequest,
+    RecallQuery, Scope, Speaker,
 };
 
 const SAID: &[(Speaker, &str)] = &[
@@ -216,7 +213,10 @@ async fn alike_memories_are_linked_both_ways_once() {
     let new = |text: &str| NewMemory::new(text, Origin::Api);
     let added = world
         .ingest
-        .add(&scope, vec![new("Ordered blue garden chairs"), new("Ordered blue garden chairs again"), new("Plays the violin")])
+        .add(
+            &scope,
+            vec![new("Ordered blue garden chairs"), new("Ordered blue garden chairs again"), new("Plays the violin")],
+        )
         .await
         .unwrap();
     let ids: Vec<_> = added.iter().map(|m| m.id.clone()).collect();

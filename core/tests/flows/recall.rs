@@ -1,10 +1,7 @@
 //! Answering, on RAM and fakes; the bad days first.
 
-#[path = "support/flows.rs"]
-mod flows;
-
+use crate::world::{NUMBER, World};
 use chrono::Duration;
-use flows::{NUMBER, World};
 use hark_core::ingest::NewMemory;
 use hark_core::recall::RecallConfig;
 use hark_core::testkit::Outcome as Step;

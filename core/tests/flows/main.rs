@@ -1,0 +1,7 @@
+//! The two flows on RAM and fakes; the degraded paths first.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(unreachable_pub, reason = "modules of a test binary")]
+
+mod ingest;
+mod recall;
+mod world;
