@@ -1,1 +1,54 @@
-//! TODO
+//! The bundle: every backend of this repository, one line each. A kind that was left out at compile time becomes
+//! a stub, so that a configuration that asks for it is told why it is missing.
+
+use hark_core::backend::Registry;
+
+/// Adds everything this build was compiled with.
+pub fn install(registry: &mut Registry) {
+    #[cfg(feature = "sqlite")]
+    hark_sqlite::register(registry);
+    #[cfg(not(feature = "sqlite"))]
+    registry.register_stub("sqlite", "sqlite");
+
+    #[cfg(feature = "lancedb")]
+    hark_lancedb::register(registry);
+    #[cfg(not(feature = "lancedb"))]
+    registry.register_stub("lancedb", "lancedb");
+
+    #[cfg(feature = "tantivy")]
+    hark_tantivy::register(registry);
+    #[cfg(not(feature = "tantivy"))]
+    registry.register_stub("tantivy", "tantivy");
+
+    #[cfg(feature = "local")]
+    hark_local::register(registry);
+    #[cfg(not(feature = "local"))]
+    registry.register_stub("local", "local");
+}
+
+/// The built-in embedder's models: what `hark models` lists and fetches.
+#[cfg(feature = "local")]
+pub mod local {
+    pub use hark_local::{Fetched, ModelListing, Progress, Source, fetch, list};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_known_and_those_compiled_in_offer_what_the_defaults_need() {
+        let mut registry = Registry::new();
+        install(&mut registry);
+        for (kind, compiled) in [
+            ("sqlite", cfg!(feature = "sqlite")),
+            ("lancedb", cfg!(feature = "lancedb")),
+            ("tantivy", cfg!(feature = "tantivy")),
+            ("local", cfg!(feature = "local")),
+        ] {
+            let info = registry.info(kind).unwrap();
+            assert_eq!(info.schema.is_some(), compiled, "{kind}");
+            assert_eq!(info.roles.is_empty(), !compiled, "{kind}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The application: everything a request or a job needs, in one value that is cheap to clone.
+
+pub use crate::config::Secret;
+
+use hark_core::TenantId;
+use hark_core::backend::{Backend, Role};
+use hark_core::engine::Engine;
+use hark_core::ingest::{Ingest, IngestConfig};
+use hark_core::people::People;
+use hark_core::recall::{CallerCache, Recall, RecallConfig};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much a request may bring along.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Largest body of `/v1` routes, in bytes.
+    pub body_limit_bytes: usize,
+    /// Largest body of the initiation webhook and the tool routes, in bytes.
+    pub tools_body_limit_bytes: usize,
+    /// Largest post-call event that is kept, in bytes. Audio beyond it is still read to its end, checked and
+    /// ignored, because ElevenLabs counts a refused delivery against the webhook.
+    pub event_limit_bytes: usize,
+    /// Where reading stops in any case, in bytes: nothing legitimate is larger.
+    pub drain_limit_bytes: usize,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            body_limit_bytes: 8 << 20,
+            tools_body_limit_bytes: 256 << 10,
+            event_limit_bytes: 25 << 20,
+            drain_limit_bytes: 512 << 20,
+        }
+    }
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, Default)]
+pub struct AuthSettings {
+    /// Every key that is accepted as `Authorization: Bearer …`.
+    pub api_keys: Vec<Secret>,
+}
+
+/// What is particular to ElevenLabs.
+#[derive(Debug, Clone)]
+pub struct ElevenLabsSettings {
+    /// Live webhook secrets; an event signed with any of them is ours.
+    pub webhook_secrets: Vec<Secret>,
+    /// Oldest signature that counts, in seconds.
+    pub signature_max_age_secs: i64,
+    /// How far a signature may lie in the future, in seconds.
+    pub signature_max_future_secs: i64,
+    /// Our own lines: on an outbound call the *other* number is the human's.
+    pub agent_numbers: Vec<String>,
+    /// Further variables every agent refers to, with their neutral defaults (string, number or boolean).
+    pub variables: BTreeMap<String, Value>,
+    /// How long a memory token counts, in seconds: longer than the longest call.
+    pub token_ttl_secs: i64,
+}
+
+impl Default for ElevenLabsSettings {
+    fn default() -> Self {
+        Self {
+            webhook_secrets: Vec::new(),
+            signature_max_age_secs: 1_800,
+            signature_max_future_secs: 300,
+            agent_numbers: Vec::new(),
+            variables: BTreeMap::new(),
+            token_ttl_secs: 3 * 3_600,
+        }
+    }
+}
+
+/// How durable work is done.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Jobs at once.
+    pub concurrency: usize,
+    /// How long a job is ours without a sign of life.
+    pub lease: Duration,
+    /// How long to wait at most before looking for due jobs.
+    pub poll: Duration,
+    /// How long running jobs may take to end on shutdown; then they are given back.
+    pub drain: Duration,
+    /// How often memories that are not indexed yet are looked for.
+    pub repair_every: Duration,
+    /// How often vectors and words are compacted.
+    pub optimise_every: Duration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            lease: Duration::from_secs(60),
+            poll: Duration::from_secs(1),
+            drain: Duration::from_secs(20),
+            repair_every: Duration::from_secs(60),
+            optimise_every: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Everything the routes are told by configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The tenant all requests belong to.
+    pub tenant: TenantId,
+    /// Sizes.
+    pub http: HttpSettings,
+    /// Keys.
+    pub auth: AuthSettings,
+    /// ElevenLabs.
+    pub elevenlabs: ElevenLabsSettings,
+    /// After so long the initiation webhook answers with neutral values (`recall.initiation_budget_ms`).
+    pub initiation_budget: Duration,
+    /// After so long a tool call answers that memory is unavailable. A last resort above `recall.budget_ms`,
+    /// which the recall itself keeps: a caller is on the line.
+    pub tool_deadline: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tenant: TenantId::new("default"),
+            http: HttpSettings::default(),
+            auth: AuthSettings::default(),
+            elevenlabs: ElevenLabsSettings::default(),
+            initiation_budget: Duration::from_millis(1_000),
+            tool_deadline: Duration::from_millis(2_000),
+        }
+    }
+}
+
+/// Who plays a role, for `/health/ready`.
+#[derive(Debug, Clone)]
+pub struct RoleInfo {
+    /// The role.
+    pub role: Role,
+    /// The name of the backend in the configuration, or `none`.
+    pub instance: String,
+    /// Its kind, or `none`.
+    pub kind: String,
+    /// The backend to ask how it is; `None` for what is built in or left out.
+    pub backend: Option<Arc<dyn Backend>>,
+}
+
+/// Everything a request or a job needs.
+#[derive(Clone)]
+pub struct App {
+    /// The open parts.
+    pub engine: Engine,
+    /// Who is calling.
+    pub people: People,
+    /// A conversation becomes memories.
+    pub ingest: Ingest,
+    /// A question becomes an answer.
+    pub recall: Recall,
+    /// What configuration says.
+    pub settings: Arc<Settings>,
+    /// Who plays which role.
+    pub roles: Arc<[RoleInfo]>,
+    /// Renders the metrics of this process.
+    pub metrics: PrometheusHandle,
+    /// SHA-256 of every accepted API key.
+    pub(crate) keys: Arc<[[u8; 32]]>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("tenant", &self.settings.tenant).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        engine: Engine,
+        recall: RecallConfig,
+        ingest: IngestConfig,
+        settings: Settings,
+        roles: Vec<RoleInfo>,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        let cache = Arc::new(CallerCache::new(recall.cache_mb));
+        let keys = settings.auth.api_keys.iter().map(|key| digest(key.expose().as_bytes())).collect();
+        Self {
+            people: People::new(engine.clone()),
+            ingest: Ingest::new(engine.clone(), cache.clone(), ingest),
+            recall: Recall::new(engine.clone(), cache, recall),
+            engine,
+            settings: Arc::new(settings),
+            roles: roles.into(),
+            metrics,
+            keys,
+        }
+    }
+
+    /// The tenant of this deployment.
+    pub fn tenant(&self) -> &TenantId {
+        &self.settings.tenant
+    }
+}
+
+/// SHA-256; keys are compared as digests so that neither length nor content shows in the time it takes.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}

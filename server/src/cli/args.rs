@@ -1,0 +1,153 @@
+//! What may be written behind `hark`.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Long-term memory for ElevenLabs voice agents.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "hark", version, about, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file [default: ./config.toml, which need not exist]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Data folder; overrules server.data_dir
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The server's flags, for `hark` without a command.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// What to do; without one, `serve`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ServeArgs {
+    /// Address and port; overrules server.bind
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub bind: Option<String>,
+    /// Answer requests only; the queue is left to another process
+    #[arg(long)]
+    pub no_worker: bool,
+    /// Refuse to start while schema steps are pending, instead of running them
+    #[arg(long)]
+    pub no_migrate: bool,
+}
+
+impl ServeArgs {
+    /// These, and what only `other` says.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            bind: self.bind.or(other.bind),
+            no_worker: self.no_worker || other.no_worker,
+            no_migrate: self.no_migrate || other.no_migrate,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Server and workers in one process (what `hark` alone does)
+    Serve(ServeArgs),
+    /// Workers alone
+    Worker {
+        /// Refuse to start while schema steps are pending, instead of running them
+        #[arg(long)]
+        no_migrate: bool,
+    },
+    /// Play two calls of one caller against a throw-away server, and show what the second is told
+    Demo,
+    /// Send post-call JSON files, signed, to a running server
+    Simulate {
+        /// Post-call events, one JSON object a file
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The server [default: where server.bind says]
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+        /// Do not wait until the calls are learnt
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Bring the schemas up to date
+    Migrate,
+    /// Rebuild vectors and words from the truth
+    Reindex {
+        /// Do not empty them first: what is there keeps serving, but what is no longer true stays
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Check and show the configuration
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Durable work
+    Jobs {
+        /// What to do.
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+    /// Models of the built-in embedder
+    Models {
+        /// What to do.
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
+}
+
+/// `hark config`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the configuration is right, and if not, what is wrong
+    Check,
+    /// Print the effective configuration, secrets hidden
+    Show,
+    /// Print the JSON schema of config.toml, with every kind of this binary
+    Schema {
+        /// Fail if this file does not hold the same schema
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
+    },
+}
+
+/// `hark jobs`
+#[derive(Debug, Clone, Subcommand)]
+pub enum JobsCommand {
+    /// List jobs, newest first
+    List {
+        /// Only this state: pending, running, retrying or dead
+        #[arg(long, value_name = "STATE", value_parser = ["pending", "running", "retrying", "dead"])]
+        state: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+    /// Let dead jobs start over
+    Redrive {
+        /// Their ids
+        #[arg(required_unless_present = "all", value_name = "ID")]
+        ids: Vec<String>,
+        /// Every dead job
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+/// `hark models`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ModelsCommand {
+    /// List the models that are here or can be fetched
+    List,
+    /// Put a model into the models' folder
+    Fetch {
+        /// Its name
+        name: String,
+        /// A folder that holds the published files, instead of where the model is usually found
+        #[arg(long, value_name = "FOLDER")]
+        from: Option<String>,
+    },
+}

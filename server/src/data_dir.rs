@@ -1,0 +1,152 @@
+//! The data folder: made, checked, and locked to one process.
+
+use hark_core::{Error, ErrorKind, Result};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const LOCK: &str = "lock";
+
+/// The data folder, ours until this is dropped. The lock belongs to the open file, so a killed process leaves
+/// none behind.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder if it is missing (for its owner only), and locks it.
+    ///
+    /// # Errors
+    /// `Config` when it cannot be made or written to, `Conflict` when another process holds it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let unusable = |what: &str, e: io::Error| {
+            let remedy = "check its owner and permissions, or choose another with server.data_dir";
+            Error::config(format!("data folder {}: {what}: {e}; {remedy}", path.display())).with_source(e)
+        };
+        make(path).map_err(|e| unusable("cannot be made", e))?;
+        let lock = private(OpenOptions::new().create(true).truncate(false))
+            .write(true)
+            .open(path.join(LOCK))
+            .map_err(|e| unusable("cannot be written to", e))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                ErrorKind::Conflict,
+                "data_dir.open",
+                format!(
+                    "data folder {}: another hark process uses it; stop that process, or choose another folder with \
+                     server.data_dir",
+                    path.display()
+                ),
+            )),
+            Err(TryLockError::Error(e)) => Err(unusable("cannot be locked", e)),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// Writes a file that only its owner can read, whole or not at all: it is never seen half written, nor readable
+/// by others in between.
+///
+/// # Errors
+/// `Unavailable`, naming the file.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let unwritable = |e: io::Error| {
+        Error::new(ErrorKind::Unavailable, "data_dir.write", format!("cannot write {}: {e}", path.display()))
+            .retriable(false)
+            .with_source(e)
+    };
+    let temporary = path.with_extension("new");
+    // Left by a process that was killed; we hold the folder's lock, so it is nobody's.
+    match std::fs::remove_file(&temporary) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(unwritable(e)),
+        _ => {}
+    }
+    let mut file = private(OpenOptions::new().create_new(true)).write(true).open(&temporary).map_err(unwritable)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(unwritable)?;
+    std::fs::rename(&temporary, path).map_err(unwritable)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder).and_then(|f| f.sync_all()).map_err(unwritable)?;
+    }
+    Ok(())
+}
+
+/// Warns of a secret file that others can read.
+pub(crate) fn warn_if_open(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).map(|m| m.permissions().mode()).unwrap_or_default();
+        if mode & 0o077 != 0 {
+            tracing::warn!(file = %path.display(), "a file with secrets can be read by others; run chmod 600 on it");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_private_and_used_by_one_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let first = DataDir::open(&path).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        let second = DataDir::open(&path).unwrap_err();
+        assert_eq!(second.kind(), ErrorKind::Conflict);
+        assert!(second.context().contains(&path.display().to_string()), "{second}");
+        drop(first);
+        DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_the_remedy() {
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = DataDir::open(&file.join("data")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.context().contains("server.data_dir"), "{error}");
+    }
+
+    #[test]
+    fn a_private_file_replaces_what_a_killed_process_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        std::fs::write(path.with_extension("new"), "half").unwrap();
+        write_private(&path, "whole").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}

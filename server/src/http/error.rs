@@ -1,0 +1,152 @@
+//! Errors as problem documents (RFC 9457). The only place that chooses a status, and the only one that logs.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use hark_core::{Error, ErrorKind};
+use serde::Serialize;
+use std::any::Any;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// What a client is told about a failure.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProblemBody {
+    /// `urn:hark:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: &'static str,
+    /// The status.
+    pub status: u16,
+    /// Stable; what programs should look at.
+    pub code: &'static str,
+    /// What is wrong and how to mend it.
+    pub detail: String,
+    /// The field that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+/// A failure on its way out.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    field: Option<String>,
+    retry_after: Option<Duration>,
+    cause: Option<Box<Error>>,
+}
+
+impl Problem {
+    /// A failure with a stable code. The detail must hold nobody's words, numbers or secrets.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), field: None, retry_after: None, cause: None }
+    }
+
+    /// A field that is wrong.
+    pub fn field(code: &'static str, field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
+    }
+
+    /// The thing asked for does not exist, or is not this tenant's.
+    pub fn not_found(what: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} of that id"))
+    }
+
+    /// The body is larger than agreed.
+    pub fn too_large(limit: usize) -> Self {
+        let detail = format!("the body is larger than {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    }
+
+    /// No valid key.
+    pub fn unauthorised(code: &'static str, detail: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, code, detail)
+    }
+
+    fn caused_by(mut self, cause: Error) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn log(&self) {
+        match &self.cause {
+            Some(cause) if self.status.is_server_error() => {
+                tracing::error!(code = self.code, status = self.status.as_u16(), error = ?cause, "request failed");
+            }
+            _ => tracing::debug!(code = self.code, status = self.status.as_u16(), "request refused"),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let status = match error.kind() {
+            ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Unsupported => StatusCode::NOT_IMPLEMENTED,
+            ErrorKind::Denied => StatusCode::FORBIDDEN,
+            ErrorKind::Limited => StatusCode::TOO_MANY_REQUESTS,
+            ErrorKind::Timeout | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let detail = if status.is_server_error() {
+            // What broke is the operator's business; the log has it under the request's id.
+            "the request could not be served; the log has the reason under this x-request-id".to_owned()
+        } else {
+            error.context().to_owned()
+        };
+        let retry_after = error.retry_after().or(error.is_retriable().then_some(Duration::from_secs(1)));
+        Self { retry_after, ..Self::new(status, error.kind().name(), detail) }.caused_by(error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        self.log();
+        let body = ProblemBody {
+            kind: format!("urn:hark:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            field: self.field,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.code.starts_with("key_") {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(after) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        }
+        response
+    }
+}
+
+/// No such route.
+pub async fn no_route() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no_route", "there is no such route; see /docs")
+}
+
+/// A route asked with the wrong method.
+pub async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "the route does not take this method; see /docs")
+}
+
+/// A handler panicked. What it said may quote anybody, so it is not repeated.
+pub fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
+    tracing::error!("a handler panicked");
+    metrics::counter!("hark_http_panics_total").increment(1);
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request could not be served").into_response()
+}

@@ -1,0 +1,127 @@
+//! Whether it runs, whether it can work, and how it is doing.
+
+use super::error::Problem;
+use super::view::QueueView;
+use crate::app::{App, RoleInfo};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use futures::future::join_all;
+use hark_core::backend::Role;
+use hark_core::{ErrorKind, Result};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// A role that takes longer to say how it is, is not well.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// That it runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// Always `ok`.
+    pub status: &'static str,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// Whether it can work.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready`; `degraded` when a part is missing that can be done without; `unavailable` with 503 when the truth
+    /// or the queue does not answer.
+    pub status: &'static str,
+    /// Every role.
+    pub roles: BTreeMap<&'static str, RoleHealth>,
+    /// The queue, if it answers.
+    pub queue: Option<QueueView>,
+}
+
+/// How a role is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RoleHealth {
+    /// The backend's name in the configuration, or `none`.
+    pub backend: String,
+    /// Its kind, or `none`.
+    pub kind: String,
+    /// `ok`, `none`, or why not: `timeout`, `unavailable`, …
+    pub status: &'static str,
+}
+
+const HEALTH: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
+
+/// That it runs.
+#[utoipa::path(get, path = "/health", tag = "operations", security(()), responses((status = 200, body = Health)))]
+pub async fn health() -> Json<Health> {
+    Json(HEALTH)
+}
+
+/// That it runs.
+#[utoipa::path(get, path = "/health/live", tag = "operations", security(()), responses((status = 200, body = Health)))]
+pub async fn live() -> Json<Health> {
+    Json(HEALTH)
+}
+
+/// Whether it can work: the truth and the queue must answer; everything else may be missing.
+#[utoipa::path(get, path = "/health/ready", tag = "operations", security(()),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
+pub async fn ready(State(app): State<App>) -> impl IntoResponse {
+    let truth = answers(app.engine.memory.ping());
+    let jobs = answers(app.engine.jobs.ping());
+    let stats = app.engine.jobs.stats(Some(app.tenant()), app.engine.clock.now());
+    let others = join_all(app.roles.iter().map(other));
+    let (truth, jobs, stats, others) = tokio::join!(truth, jobs, tokio::time::timeout(PATIENCE, stats), others);
+
+    let mut roles: BTreeMap<&'static str, RoleHealth> = others.into_iter().collect();
+    for (role, status) in [(Role::Memory, truth), (Role::Jobs, jobs)] {
+        let unnamed = || RoleHealth { backend: "none".to_owned(), kind: "none".to_owned(), status };
+        roles.entry(role.name()).or_insert_with(unnamed).status = status;
+    }
+    let usable = truth == "ok" && jobs == "ok";
+    let whole = roles.values().all(|role| matches!(role.status, "ok" | "none"));
+    let status = match (usable, whole) {
+        (false, _) => "unavailable",
+        (true, false) => "degraded",
+        (true, true) => "ready",
+    };
+    let queue = stats.ok().and_then(Result::ok).map(QueueView::from);
+    let code = if usable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(Readiness { status, roles, queue }))
+}
+
+async fn other(role: &RoleInfo) -> (&'static str, RoleHealth) {
+    let status = match (&role.backend, role.role) {
+        // Asked directly, for what they are needed for.
+        (_, Role::Memory | Role::Jobs) => "ok",
+        (Some(backend), _) => answers(backend.health()).await,
+        (None, _) if role.instance == "none" => "none",
+        (None, _) => "ok",
+    };
+    (role.role.name(), RoleHealth { backend: role.instance.clone(), kind: role.kind.clone(), status })
+}
+
+/// `ok`, or the kind of error. No more: this route needs no key.
+async fn answers(check: impl Future<Output = Result<()>>) -> &'static str {
+    match tokio::time::timeout(PATIENCE, check).await {
+        Ok(Ok(())) => "ok",
+        Ok(Err(error)) => error.kind().name(),
+        Err(_) => ErrorKind::Timeout.name(),
+    }
+}
+
+/// Metrics for Prometheus. The queue's numbers are read when asked for.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, content_type = "text/plain")))]
+pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    let stats = app.engine.jobs.stats(None, app.engine.clock.now()).await?;
+    let states =
+        [("pending", stats.pending), ("running", stats.running), ("retrying", stats.retrying), ("dead", stats.dead)];
+    for (state, jobs) in states {
+        ::metrics::gauge!("hark_queue_jobs", "state" => state).set(jobs as f64);
+    }
+    ::metrics::gauge!("hark_queue_oldest_pending_seconds").set(stats.oldest_pending_secs as f64);
+    app.metrics.run_upkeep();
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()))
+}

@@ -1,0 +1,69 @@
+//! Every route and every middleware, in order.
+
+pub mod caller;
+pub mod conversations;
+pub mod error;
+pub mod extract;
+pub mod health;
+pub mod jobs;
+pub mod links;
+pub mod memories;
+pub mod openapi;
+pub mod remember;
+pub mod sessions;
+pub mod tools;
+pub mod users;
+pub mod view;
+pub mod webhooks;
+
+use crate::app::App;
+use crate::middleware::{auth, observe, request_id};
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// The whole application over HTTP.
+pub fn router(app: App) -> Router {
+    let with_key = Router::new()
+        .route("/webhooks/conversation-initiation", post(webhooks::conversation_initiation))
+        .route("/tools/memory-query", post(tools::memory_query))
+        .route("/tools/remember", post(remember::remember))
+        .route("/v1/memories", post(memories::create))
+        .route("/v1/memories/batch", post(memories::create_batch))
+        .route("/v1/memories/{id}", get(memories::read).patch(memories::change).delete(memories::forget))
+        .route("/v1/memories/{id}/reinforce", post(memories::reinforce))
+        .route("/v1/memories/{id}/restore", post(memories::restore))
+        .route("/v1/memories/{id}/links", get(links::of_memory))
+        .route("/v1/links", post(links::create))
+        .route("/v1/links/{id}", delete(links::remove))
+        .route("/v1/users", get(users::list))
+        .route("/v1/users/{id}", get(users::read).delete(users::erase))
+        .route("/v1/users/{id}/memories", get(users::memories))
+        .route("/v1/sessions", post(sessions::create))
+        .route("/v1/conversations", get(conversations::list))
+        .route("/v1/conversations/{id}", get(conversations::read))
+        .route("/v1/queue", get(jobs::queue))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}/redrive", post(jobs::redrive))
+        .route("/metrics", get(health::metrics))
+        .route_layer(from_fn_with_state(app.clone(), auth::require_key));
+
+    let without_key = Router::new()
+        // Signed instead: see middleware::signature.
+        .route("/webhooks/post-call", post(webhooks::post_call))
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .merge(openapi::docs());
+
+    // The last layer is the first to see a request.
+    with_key
+        .merge(without_key)
+        .fallback(error::no_route)
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(from_fn(observe::observe))
+        .layer(from_fn_with_state(app.clone(), request_id::attach))
+        .with_state(app)
+}

@@ -1,0 +1,48 @@
+//! `/openapi.json`, and `/docs` where requests can be tried.
+
+use super::{conversations, health, jobs, links, memories, remember, sessions, tools, users, webhooks};
+use crate::app::App;
+use axum::Router;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+
+/// The document.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(title = "Hark", description = "Long-term memory for voice agents."),
+    paths(
+        webhooks::conversation_initiation, webhooks::post_call, tools::memory_query, remember::remember,
+        memories::create, memories::create_batch, memories::read, memories::change, memories::forget,
+        memories::reinforce, memories::restore, links::of_memory, links::create, links::remove,
+        users::list, users::read, users::memories, users::erase, sessions::create,
+        conversations::list, conversations::read, jobs::queue, jobs::list, jobs::redrive,
+        health::health, health::live, health::ready, health::metrics
+    ),
+    tags(
+        (name = "elevenlabs", description = "What ElevenLabs calls"),
+        (name = "memories", description = "Written, read, corrected and forgotten"),
+        (name = "users", description = "The people who call"),
+        (name = "conversations", description = "How far Hark has got with each"),
+        (name = "operations", description = "Queue, health and metrics")
+    ),
+    security(("bearer" = [])),
+    modifiers(&Bearer)
+)]
+pub struct Document;
+
+/// Declares the key, so that the page has a place to enter it.
+#[derive(Debug)]
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// Both routes. They need no key: they describe, and hold nothing.
+pub(super) fn docs() -> Router<App> {
+    SwaggerUi::new("/docs").url("/openapi.json", Document::openapi()).into()
+}

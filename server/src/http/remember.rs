@@ -1,0 +1,91 @@
+//! `POST /tools/remember`: what the caller just said, recallable in the next turn.
+
+use super::caller::Asking;
+use super::error::Problem;
+use super::extract::read_body;
+use super::tools::{UNAVAILABLE, short};
+use crate::app::App;
+use crate::elevenlabs::tool::ToolBody;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use futures::FutureExt;
+use hark_core::ingest::NewMemory;
+use hark_core::{ErrorKind, Memory, Origin, Result, Scope};
+use serde::Serialize;
+use std::panic::AssertUnwindSafe;
+use utoipa::ToSchema;
+
+/// What became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Remembered {
+    /// `remembered`; `ignored` when nobody can be named; `unavailable` when it could not be written.
+    #[schema(example = "remembered")]
+    pub status: &'static str,
+    /// The new memory.
+    pub id: Option<String>,
+    /// Whose, by our own id.
+    pub user_id: Option<String>,
+    /// What the agent may say.
+    pub summary: &'static str,
+}
+
+/// Remembers a sentence about the caller.
+#[utoipa::path(
+    post, path = "/tools/remember", tag = "elevenlabs",
+    request_body(content = Object, example = json!({"content": "Prefers to be called Sam", "conversation_id": "conv_1"})),
+    responses((status = 200, body = Remembered), (status = 400, body = super::error::ProblemBody),
+        (status = 401, body = super::error::ProblemBody), (status = 422, body = super::error::ProblemBody))
+)]
+pub async fn remember(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Json<Remembered>, Problem> {
+    let body = ToolBody::read(&read_body(body, app.settings.http.tools_body_limit_bytes).await?)?;
+    let Some(content) = body.text(&["content", "memory", "text"]) else {
+        let detail = "`content` is required: one sentence about the caller";
+        return Err(Problem::field("missing_field", "content", detail));
+    };
+    let asking = Asking::read(&app, &body, &headers);
+    let memory = NewMemory {
+        sector: body.sectors()?.first().copied(),
+        conversation: asking.conversation.clone(),
+        ..NewMemory::new(content, Origin::Remembered)
+    };
+    let work = AssertUnwindSafe(write(&app, &asking, memory)).catch_unwind();
+    let written = match tokio::time::timeout(app.settings.tool_deadline, work).await {
+        Ok(Ok(Err(error))) if error.kind() == ErrorKind::Invalid => return Err(error.into()),
+        Ok(Ok(Err(error))) => {
+            tracing::error!(?error, "remember failed");
+            None
+        }
+        Ok(Ok(Ok(written))) => Some(written),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    let answer = match written {
+        Some(Some((scope, memory))) => Remembered {
+            status: "remembered",
+            id: Some(memory.id.to_string()),
+            user_id: Some(scope.caller.to_string()),
+            summary: "I will remember that.",
+        },
+        Some(None) => {
+            let summary = "I do not know who is calling, so I cannot remember that.";
+            Remembered { status: "ignored", id: None, user_id: None, summary }
+        }
+        None => Remembered { status: "unavailable", id: None, user_id: None, summary: UNAVAILABLE },
+    };
+    metrics::counter!("hark_remember_total", "result" => answer.status).increment(1);
+    tracing::info!(
+        result = answer.status,
+        user_id = answer.user_id.as_deref(),
+        memory_id = answer.id.as_deref(),
+        conversation_id = asking.conversation.as_ref().map(|id| short(id.as_str())),
+        "remember"
+    );
+    Ok(Json(answer))
+}
+
+async fn write(app: &App, asking: &Asking, memory: NewMemory) -> Result<Option<(Scope, Memory)>> {
+    let Some(scope) = asking.admitted(app).await? else { return Ok(None) };
+    let memory = app.ingest.add(&scope, vec![memory]).await?.into_iter().next();
+    Ok(memory.map(|memory| (scope, memory)))
+}

@@ -1,0 +1,6 @@
+//! What happens to every request around its handler.
+
+pub mod auth;
+pub mod observe;
+pub mod request_id;
+pub mod signature;

@@ -1,0 +1,73 @@
+//! A body whose `ElevenLabs-Signature` has been checked over its raw bytes, before anything reads it.
+
+use crate::app::App;
+use crate::elevenlabs::signature::{HEADER, Refused, Verifier};
+use crate::http::error::Problem;
+use crate::http::extract::broken_off;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use futures::StreamExt;
+
+/// A signed event.
+#[derive(Debug)]
+pub struct Signed {
+    /// The body, or its beginning.
+    pub bytes: Bytes,
+    /// Whether the body was longer than `event_limit_bytes`; then `bytes` is only its beginning.
+    pub truncated: bool,
+}
+
+impl FromRequest<App> for Signed {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let mut verifier = fresh(app, request.headers()).map_err(refused)?;
+        let http = &app.settings.http;
+        if declared_length(request.headers()).is_some_and(|length| length > http.drain_limit_bytes) {
+            return Err(Problem::too_large(http.event_limit_bytes));
+        }
+        let mut stream = request.into_body().into_data_stream();
+        let (mut bytes, mut total) = (Vec::new(), 0usize);
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| broken_off())?;
+            total += chunk.len();
+            if total > http.drain_limit_bytes {
+                return Err(Problem::too_large(http.event_limit_bytes));
+            }
+            verifier.update(&chunk);
+            // A recording is checked to its end, but never held: only its beginning, which says what it is.
+            let room = http.event_limit_bytes - bytes.len();
+            bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        }
+        verifier.finish().map_err(refused)?;
+        Ok(Self { bytes: bytes.into(), truncated: total > http.event_limit_bytes })
+    }
+}
+
+fn fresh(app: &App, headers: &HeaderMap) -> Result<Verifier, Refused> {
+    let mut given = headers.get_all(HEADER).iter();
+    let value = given.next().ok_or(Refused::Missing)?;
+    if given.next().is_some() {
+        return Err(Refused::Duplicate);
+    }
+    let value = value.to_str().map_err(|_| Refused::Malformed)?;
+    let settings = &app.settings.elevenlabs;
+    let now = app.engine.clock.now().timestamp();
+    Verifier::new(
+        value,
+        &settings.webhook_secrets,
+        now,
+        settings.signature_max_age_secs,
+        settings.signature_max_future_secs,
+    )
+}
+
+fn refused(reason: Refused) -> Problem {
+    metrics::counter!("hark_webhook_signature_failures_total", "reason" => reason.name()).increment(1);
+    Problem::unauthorised(reason.name(), reason.remedy())
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,214 @@
+//! A started Hark: the server, the workers, or both, in one process.
+
+use crate::app::{App, WorkerSettings};
+use crate::config::{Loaded, WorkerConfig};
+use crate::credentials::Credentials;
+use crate::data_dir::DataDir;
+use crate::lifecycle::Lifecycle;
+use crate::wiring::{Backends, Surroundings, wire};
+use crate::worker::Worker;
+use crate::{http, keys, telemetry};
+use hark_core::backend::Registry;
+use hark_core::{Error, ErrorKind, Result, SystemClock, SystemEntropy};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How often the histograms are folded, so that they do not grow while nobody asks for the metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// What is to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// The HTTP server.
+    pub http: bool,
+    /// The workers.
+    pub worker: bool,
+    /// Schemas are brought up to date; otherwise pending steps are refused.
+    pub migrate: bool,
+}
+
+/// A started Hark.
+#[derive(Debug)]
+pub struct Running {
+    /// The application.
+    pub app: App,
+    /// Where it listens, if it does.
+    pub address: Option<SocketAddr>,
+    /// What opens its doors.
+    pub credentials: Credentials,
+    /// How it is stopped.
+    pub lifecycle: Lifecycle,
+    backends: Backends,
+    grace: Duration,
+    _folder: DataDir,
+}
+
+impl Running {
+    /// Starts, in an order that fails early and cheaply: configuration, data folder, credentials, port, keys, and
+    /// only then backends.
+    ///
+    /// # Errors
+    /// Whatever is wrong, with the remedy where there is one; nothing runs then.
+    pub async fn start(loaded: &Loaded, registry: &Registry, start: Start) -> Result<Self> {
+        let config = &loaded.config;
+        let plan = loaded.plan(registry)?;
+        let folder = DataDir::open(&config.server.data_dir)?;
+        let credentials = Credentials::ensure(config, &folder, &SystemEntropy)?;
+        let listener = match start.http {
+            true => Some(listen(&config.server.bind, &credentials).await?),
+            false => None,
+        };
+        let address = listener.as_ref().and_then(|l| l.local_addr().ok());
+        let keyring = keys::ensure(config, &folder, &SystemEntropy)?;
+        let metrics = telemetry::metrics()?;
+
+        let around =
+            Surroundings { data_dir: folder.path(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+        let backends = Backends::open(&plan, registry, &around).await?;
+        let secrets = (&credentials, keyring);
+        let app = match wire(loaded, &plan, &backends, &around, secrets, metrics, start.migrate).await {
+            Ok(app) => app,
+            Err(e) => {
+                backends.close().await;
+                return Err(e);
+            }
+        };
+
+        let lifecycle = Lifecycle::new();
+        spawn_upkeep(&app, &lifecycle);
+        let grace = Duration::from_secs(config.server.shutdown_grace_secs);
+        if start.worker {
+            spawn_worker(&app, &lifecycle, worker_settings(&config.worker, grace));
+        }
+        if let Some(listener) = listener {
+            spawn_http(&app, &lifecycle, listener);
+        }
+        Ok(Self { app, address, credentials, lifecycle, backends, grace, _folder: folder })
+    }
+
+    /// Stops: first softly, after the grace hard; then the backends are closed. The folder is free afterwards.
+    pub async fn stop(self) {
+        let clean = self.lifecycle.stop(self.grace).await;
+        self.backends.close().await;
+        tracing::info!(clean, "stopped");
+    }
+}
+
+async fn listen(bind: &str, credentials: &Credentials) -> Result<TcpListener> {
+    let wrong = |e: std::io::Error| {
+        Error::config(format!("server.bind: `{bind}` is not an address; use one like 127.0.0.1:8080")).with_source(e)
+    };
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host(bind).await.map_err(wrong)?.collect();
+    credentials.allow_binding(&addresses)?;
+    TcpListener::bind(addresses.as_slice()).await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => Error::new(
+            ErrorKind::Conflict,
+            "server.bind",
+            format!("{bind} is taken by another program; stop it, or choose another with --bind or server.bind"),
+        ),
+        _ => Error::new(ErrorKind::Unavailable, "server.bind", format!("{bind} cannot be bound: {e}")).with_source(e),
+    })
+}
+
+fn worker_settings(config: &WorkerConfig, grace: Duration) -> WorkerSettings {
+    WorkerSettings {
+        concurrency: config.concurrency,
+        lease: Duration::from_secs(config.lease_secs),
+        poll: Duration::from_millis(config.poll_ms),
+        // Ends before the grace does, so that jobs are given back rather than dropped.
+        drain: grace.mul_f64(0.8),
+        repair_every: Duration::from_secs(config.repair_secs),
+        optimise_every: Duration::from_secs(config.optimise_secs),
+    }
+}
+
+fn spawn_http(app: &App, lifecycle: &Lifecycle, listener: TcpListener) {
+    let (soft, hard) = (lifecycle.soft.clone(), lifecycle.hard.clone());
+    let router = http::router(app.clone());
+    lifecycle.tasks.spawn(async move {
+        let graceful = soft.clone();
+        let serve = axum::serve(listener, router).with_graceful_shutdown(async move { graceful.cancelled().await });
+        tokio::select! {
+            result = serve => {
+                if let Err(error) = result {
+                    tracing::error!(%error, "the server ended");
+                    // Without it this process is of no use: let whoever watches over it start it anew.
+                    soft.cancel();
+                }
+            }
+            () = hard.cancelled() => {}
+        }
+    });
+}
+
+fn spawn_worker(app: &App, lifecycle: &Lifecycle, settings: WorkerSettings) {
+    let worker = Worker::new(app.clone(), settings);
+    let (soft, hard) = (lifecycle.soft.clone(), lifecycle.hard.clone());
+    lifecycle.tasks.spawn(async move {
+        tokio::select! {
+            () = worker.run(soft) => {}
+            // Its jobs are taken up again when their leases run out.
+            () = hard.cancelled() => {}
+        }
+    });
+}
+
+fn spawn_upkeep(app: &App, lifecycle: &Lifecycle) {
+    let (metrics, soft) = (app.metrics.clone(), lifecycle.soft.clone());
+    lifecycle.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(UPKEEP);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => metrics.run_upkeep(),
+                () = soft.cancelled() => return,
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flags, Sources};
+    use std::path::Path;
+
+    const ALL: Start = Start { http: true, worker: true, migrate: true };
+
+    /// On the in-memory stores, in `folder`.
+    fn loaded(folder: &Path, bind: &str) -> Loaded {
+        let roles = ["MEMORY", "JOBS", "VECTORS", "KEYWORDS"].map(|r| (format!("HARK_ROLES__{r}"), "ram".to_owned()));
+        let mut environment = roles.to_vec();
+        environment.push(("HARK_ROLES__EMBEDDER".to_owned(), "none".to_owned()));
+        let flags = Flags { bind: Some(bind.to_owned()), data_dir: Some(folder.to_owned()) };
+        Sources { file: None, environment, flags }.load().unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn folder_and_port_belong_to_one_process_until_it_stops() {
+        let parent = tempfile::tempdir().unwrap();
+        let (a, b) = (parent.path().join("a"), parent.path().join("b"));
+        let registry = Registry::new();
+        let first = Running::start(&loaded(&a, "127.0.0.1:0"), &registry, ALL).await.unwrap();
+        let address = first.address.unwrap().to_string();
+
+        let folder = Running::start(&loaded(&a, "127.0.0.1:0"), &registry, ALL).await.unwrap_err();
+        assert_eq!((folder.kind(), folder.operation()), (ErrorKind::Conflict, "data_dir.open"));
+        let port = Running::start(&loaded(&b, &address), &registry, ALL).await.unwrap_err();
+        assert!(port.context().contains("is taken") && port.context().contains("--bind"), "{port}");
+
+        first.stop().await;
+        Running::start(&loaded(&a, &address), &registry, ALL).await.unwrap().stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_network_is_refused_before_anything_is_opened() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("data");
+        let error = Running::start(&loaded(&folder, "0.0.0.0:0"), &Registry::new(), ALL).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.context().contains("only loopback may be bound"), "{error}");
+        assert!(!folder.join("keys").exists(), "it stopped at the door");
+    }
+}

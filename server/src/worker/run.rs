@@ -1,0 +1,84 @@
+//! One leased job: kept alive while it runs, and settled when it ends.
+
+use super::handlers::{self, Failure};
+use crate::app::App;
+use chrono::Duration as Span;
+use futures::FutureExt;
+use hark_core::job::backoff;
+use hark_core::store::{Lease, NewJob, Settled};
+use hark_core::{Error, ErrorKind};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// A duration on the clock that leases are reckoned by.
+pub(super) fn span(duration: Duration) -> Span {
+    Span::from_std(duration).unwrap_or(Span::seconds(60))
+}
+
+/// Runs a job to its settlement. Cancelled, it gives the job back as if it had not been started.
+pub(super) async fn run(app: App, length: Duration, lease: Lease, give_up: CancellationToken) {
+    let started = Instant::now();
+    let name = lease.job.name.clone();
+    let work = AssertUnwindSafe(handlers::handle(&app, &lease.job)).catch_unwind();
+    let outcome = tokio::select! {
+        outcome = work => outcome.unwrap_or_else(|_| Err(panicked())),
+        () = keep_alive(&app, length, &lease) => {
+            tracing::warn!(job = %lease.job.id, name, "lease lost");
+            return;
+        }
+        () = give_up.cancelled() => {
+            let released = app.engine.jobs.release(&lease).await;
+            tracing::info!(job = %lease.job.id, name, released = released.is_ok(), "job given back");
+            return;
+        }
+    };
+    metrics::histogram!("hark_job_duration_seconds", "job" => handlers::label(&name))
+        .record(started.elapsed().as_secs_f64());
+    settle(&app, &lease, outcome).await;
+}
+
+/// The panic's own message may quote anybody, so it is not kept.
+fn panicked() -> Failure {
+    Failure::Again(Error::new(ErrorKind::Internal, "worker.run", "the handler panicked"))
+}
+
+/// Prolongs the lease until it is lost. A queue that does not answer is asked again: if the lease runs out
+/// meanwhile, somebody else starts over, and every job can run twice.
+async fn keep_alive(app: &App, length: Duration, lease: &Lease) {
+    let mut ticks = tokio::time::interval((length / 3).max(Duration::from_millis(10)));
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let until = app.engine.clock.now() + span(length);
+        match app.engine.jobs.extend(lease, until).await {
+            Ok(Settled::Done) => {}
+            Ok(Settled::Lost) => return,
+            Err(error) => tracing::warn!(?error, job = %lease.job.id, "lease not prolonged"),
+        }
+    }
+}
+
+async fn settle(app: &App, lease: &Lease, outcome: Result<Vec<NewJob>, Failure>) {
+    let job = &lease.job;
+    let now = app.engine.clock.now();
+    let queue = &app.engine.jobs;
+    let (result, settled) = match outcome {
+        Ok(follow_ups) => ("done", queue.complete(lease, &follow_ups, now).await),
+        Err(Failure::Again(error)) if job.attempts < handlers::max_attempts(&job.name) => {
+            tracing::warn!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job failed");
+            let at = now + backoff(job.attempts, error.retry_after(), &*app.engine.entropy);
+            ("retried", queue.retry(lease, at, &error.to_string()).await)
+        }
+        Err(Failure::Again(error) | Failure::Never(error)) => {
+            tracing::error!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job buried");
+            ("buried", queue.bury(lease, &error.to_string()).await)
+        }
+    };
+    metrics::counter!("hark_jobs_total", "job" => handlers::label(&job.name), "result" => result).increment(1);
+    match settled {
+        Ok(Settled::Done) => tracing::debug!(job = %job.id, name = job.name, result, "job settled"),
+        Ok(Settled::Lost) => tracing::warn!(job = %job.id, name = job.name, result, "job was lost"),
+        Err(error) => tracing::error!(?error, job = %job.id, name = job.name, result, "job not settled"),
+    }
+}

@@ -1,0 +1,82 @@
+//! What is done again and again: pending memories are indexed, derived stores are compacted.
+
+use crate::app::{App, WorkerSettings};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Memories repaired at once.
+const REPAIR_BATCH: usize = 256;
+
+/// The running schedule.
+#[derive(Debug)]
+pub(super) struct Schedule(Vec<JoinHandle<()>>);
+
+impl Schedule {
+    /// Starts it. The first repair is made at once: what a crash left behind should not wait.
+    pub(super) fn start(app: &App, settings: &WorkerSettings, cancel: &CancellationToken) -> Self {
+        let repairing = every(settings.repair_every, true, cancel.clone(), {
+            let app = app.clone();
+            move || repair(app.clone())
+        });
+        let optimising = every(settings.optimise_every, false, cancel.clone(), {
+            let app = app.clone();
+            move || optimise(app.clone())
+        });
+        Self(vec![tokio::spawn(repairing), tokio::spawn(optimising)])
+    }
+
+    /// Waits for what is under way to end.
+    pub(super) async fn stop(self) {
+        for task in self.0 {
+            if task.await.is_err() {
+                tracing::error!("a scheduled task panicked");
+            }
+        }
+    }
+}
+
+async fn every<F: Future<Output = ()>>(
+    period: Duration,
+    at_once: bool,
+    cancel: CancellationToken,
+    mut task: impl FnMut() -> F,
+) {
+    let mut ticks = tokio::time::interval(period.max(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    if !at_once {
+        ticks.tick().await;
+    }
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = task() => {}
+        }
+    }
+}
+
+async fn repair(app: App) {
+    loop {
+        match app.ingest.repair(REPAIR_BATCH).await {
+            Ok(0) => return,
+            Ok(repaired) => tracing::info!(memories = repaired, "pending memories indexed"),
+            Err(error) => {
+                tracing::warn!(?error, "pending memories not indexed");
+                return;
+            }
+        }
+    }
+}
+
+async fn optimise(app: App) {
+    if let Err(error) = app.engine.vectors.optimise().await {
+        tracing::warn!(?error, "vectors not optimised");
+    }
+    if let Err(error) = app.engine.keywords.optimise().await {
+        tracing::warn!(?error, "words not optimised");
+    }
+}

@@ -1,0 +1,334 @@
+//! Configuration, from its sources to its errors. Alone in its binary, because one test sets the environment of a
+//! child process that is this binary again.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use async_trait::async_trait;
+use hark_core::backend::{Backend, Factory, OpenContext, Registry, Role};
+use hark_core::{Error, ErrorKind, Result};
+use hark_server::config::{Choice, Config, Flags, Loaded, Secret, Sources, json_schema, show};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Kinds with the bundle's names and roles, so that these tests need no backend.
+macro_rules! kind {
+    ($name:ident, $kind:literal, $($role:ident),+) => {
+        struct $name;
+
+        #[async_trait]
+        impl Factory for $name {
+            const KIND: &'static str = $kind;
+            const ROLES: &'static [Role] = &[$(Role::$role),+];
+            type Config = Options;
+
+            async fn open(&self, _: Options, _: &OpenContext) -> Result<Arc<dyn Backend>> {
+                Err(Error::new(ErrorKind::Unsupported, "test", "not to be opened"))
+            }
+        }
+    };
+}
+
+/// Options of a backend.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// A file.
+    path: Option<PathBuf>,
+    /// A number.
+    threads: usize,
+    /// A secret.
+    api_key: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { path: None, threads: 1, api_key: None }
+    }
+}
+
+kind!(Sqlite, "sqlite", Memory, Jobs);
+kind!(Lance, "lancedb", Vectors);
+kind!(Tantivy, "tantivy", Keywords);
+kind!(Local, "local", Embedder);
+kind!(OpenAi, "openai", Embedder, Chat);
+
+fn registry() -> Registry {
+    let mut registry = Registry::new();
+    registry.register(Sqlite).register(Lance).register(Tantivy).register(Local).register(OpenAi);
+    registry.register_stub("postgres", "postgres");
+    registry
+}
+
+/// A folder with a config.toml.
+struct Fixture {
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    fn sources(&self, environment: &[(&str, &str)]) -> Sources {
+        let environment = environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Sources { file: Some(self.folder.path().join("config.toml")), environment, flags: Flags::default() }
+    }
+
+    fn load(&self, environment: &[(&str, &str)]) -> Result<Loaded> {
+        self.sources(environment).load()
+    }
+
+    /// The error of loading or of giving out roles.
+    fn error(&self, environment: &[(&str, &str)]) -> String {
+        let error = self.load(environment).and_then(|l| l.plan(&registry()).map(drop)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        error.context().to_owned()
+    }
+}
+
+fn json(config: &Config) -> Value {
+    serde_json::to_value(config).unwrap()
+}
+
+fn repository_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+#[test]
+fn flags_win_over_environment_over_file_over_defaults() {
+    let fixture = Fixture::new("[server]\nbind = '127.0.0.1:1'\nshutdown_grace_secs = 7\n[worker]\nconcurrency = 2\n");
+    let mut sources = fixture.sources(&[("HARK_SERVER__BIND", "127.0.0.1:2"), ("HARK_WORKER__POLL_MS", "50")]);
+    sources.flags.bind = Some("127.0.0.1:3".to_owned());
+    let config = sources.load().unwrap().config;
+    assert_eq!(config.server.bind, "127.0.0.1:3", "flag");
+    assert_eq!(config.worker.poll_ms, 50, "environment");
+    assert_eq!((config.server.shutdown_grace_secs, config.worker.concurrency), (7, 2), "file");
+    assert_eq!(config.worker.lease_secs, 60, "default");
+    sources.flags.bind = None;
+    assert_eq!(sources.load().unwrap().config.server.bind, "127.0.0.1:2", "environment over file");
+}
+
+#[test]
+fn lists_in_variables_are_json_and_one_text_is_a_list_of_one() {
+    let config = Fixture::new("")
+        .load(&[
+            ("HARK_AUTH__API_KEYS", r#"["one","two"]"#),
+            ("HARK_ELEVENLABS__WEBHOOK_SECRETS", "wsec_only"),
+            ("HARK_ELEVENLABS__AGENT_NUMBERS", r#"["+14155550199"]"#),
+            ("HARK_ELEVENLABS__VARIABLES__TIER", "gold"),
+            ("HARK_ROLES__EMBEDDER", "none"),
+            ("HARK_LOG__FORMAT", "pretty"),
+            ("HARK_RECALL__WEIGHTS__LINK", "0.5"),
+        ])
+        .unwrap()
+        .config;
+    assert_eq!(config.auth.api_keys.iter().map(Secret::expose).collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(config.elevenlabs.webhook_secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["wsec_only"]);
+    assert_eq!(config.elevenlabs.agent_numbers, ["+14155550199"]);
+    assert_eq!(config.elevenlabs.variables["tier"], "gold");
+    assert_eq!(config.roles.embedder, "none");
+    assert_eq!(config.recall.weights.link, 0.5);
+}
+
+#[test]
+fn foreign_and_empty_variables_do_not_count() {
+    let foreign = [
+        ("HARK_PORT", "tcp://10.0.0.1:80"),
+        ("HARK_SERVICE_HOST", "10.0.0.1"),
+        ("HARK_SERVER__BIND", ""),
+        ("OTHER__KEY", "x"),
+    ];
+    assert_eq!(json(&Fixture::new("").load(&foreign).unwrap().config), json(&Config::default()));
+}
+
+#[test]
+fn a_missing_file_is_an_error_only_when_it_was_named() {
+    let fixture = Fixture::new("");
+    let mut sources = fixture.sources(&[]);
+    sources.file = Some(fixture.folder.path().join("none.toml"));
+    let error = sources.load().unwrap_err();
+    assert!(error.context().contains("none.toml: cannot be read"), "{error}");
+    sources.file = None;
+    // The tests run in the package's folder, where there is no config.toml.
+    assert!(!Path::new("config.toml").exists());
+    sources.load().unwrap();
+}
+
+#[test]
+fn slips_name_source_key_and_remedy() {
+    for (text, environment, wanted) in [
+        ("[server]\nbnd = 'x'\n", ("", ""), "config.toml: server.bnd: unknown key; did you mean `bind`?"),
+        ("[recal]\nbudget_ms = 1\n", ("", ""), "config.toml: recal: unknown key; did you mean `recall`?"),
+        (
+            "[recall.weights]\nlnk = 1.0\n",
+            ("", ""),
+            "config.toml: recall.weights.lnk: unknown key; did you mean `link`?",
+        ),
+        (
+            "",
+            ("HARK_RECALL__BUDGETMS", "300"),
+            "environment variable HARK_RECALL__BUDGETMS: recall.budgetms: unknown key; did you mean `budget_ms`?",
+        ),
+        (
+            "",
+            ("HARK_RECALL__BUDGET_MS", "fast"),
+            "HARK_RECALL__BUDGET_MS: recall.budget_ms: must be a whole number, not a text",
+        ),
+        ("[worker]\nconcurrency = 0\n", ("", ""), "config.toml: worker.concurrency: must be 1 to 256"),
+        ("[log]\nformat = 'xml'\n", ("", ""), "config.toml: log.format: must be `json` or `pretty`"),
+        ("[server]\nbind = 'a'\nbind = 'b'\n", ("", ""), "config.toml: line 3"),
+        ("[elevenlabs.variables]\nsystem__time = ''\n", ("", ""), "config.toml: elevenlabs.variables: `system__time`"),
+        ("[auth]\napi_keys = ['']\n", ("", ""), "config.toml: auth.api_keys: holds an empty key"),
+    ] {
+        let error = Fixture::new(text).error(&[environment]);
+        assert!(error.contains(wanted), "{error}\nshould hold\n{wanted}");
+    }
+}
+
+#[test]
+fn errors_do_not_quote_secrets() {
+    for (text, environment) in [
+        ("[auth]\napi_keys = 'hush\n", ("", "")),
+        ("[auth]\napi_keys = { a = 'hush' }\n", ("", "")),
+        ("[backends.openai]\napi_key = ['hush']\n", ("", "")),
+        ("", ("HARK_ENCRYPTION__KEYS", r#"["hush"]"#)),
+    ] {
+        let error = Fixture::new(text).error(&[environment]);
+        assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn wrong_roles_say_who_does_what() {
+    for (text, wanted) in [
+        (
+            "[roles]\nvectors = 'main'\n",
+            "config.toml: roles.vectors: backend `main` (sqlite) offers memory and jobs, not vectors; `lance` does",
+        ),
+        ("[roles]\nmemory = 'nobody'\n", "config.toml: roles.memory: there is no backend `nobody`; add a section"),
+        ("[roles]\nmemory = 'none'\n", "config.toml: roles.memory: cannot be none"),
+        ("[roles]\nextractor = 'main'\n", "offers memory and jobs, not extractor; kinds that do: none in this binary"),
+        (
+            "[backends.main]\nkind = 'postgres'\n",
+            "config.toml: backends.main.kind: kind `postgres` is not in this binary",
+        ),
+        ("[backends.main]\nkind = 'sqlit'\n", "config.toml: backends.main.kind: unknown kind `sqlit`; known kinds: "),
+        ("[backends.opnai]\nthreads = 1\n", "config.toml: backends.opnai: `kind` is missing; known kinds: "),
+        (
+            "[backends.main]\npth = 'x'\n",
+            "config.toml: backends.main.pth: unknown key of kind `sqlite`; did you mean `path`?",
+        ),
+        ("[backends.local]\nthreads = 'many'\n", "config.toml: backends.local.threads: must be a whole number"),
+    ] {
+        let error = Fixture::new(text).error(&[]);
+        assert!(error.contains(wanted), "{error}\nshould hold\n{wanted}");
+    }
+}
+
+#[test]
+fn the_defaults_fit_together_and_each_backend_is_opened_once() {
+    let plan = Fixture::new("").load(&[]).unwrap().plan(&registry()).unwrap();
+    let names: Vec<_> = plan.instances.iter().map(|i| i.name.as_str()).collect();
+    assert_eq!(names, ["main", "lance", "words", "local"]);
+    assert_eq!(plan.choice(Role::Jobs), &Choice::Backend("main".to_owned()));
+    assert_eq!(plan.choice(Role::Chat), &Choice::None);
+    assert_eq!(plan.choice(Role::Extractor), &Choice::ByRules);
+}
+
+#[test]
+fn a_kinds_name_needs_no_section_and_a_section_of_that_name_no_kind() {
+    let fixture = Fixture::new("[roles]\nmemory = 'ram'\njobs = 'ram'\n");
+    let plan = fixture
+        .load(&[("HARK_ROLES__EMBEDDER", "openai"), ("HARK_BACKENDS__OPENAI__API_KEY", "sk-1")])
+        .unwrap()
+        .plan(&registry())
+        .unwrap();
+    let openai = plan.instances.iter().find(|i| i.name == "openai").unwrap();
+    assert_eq!((openai.kind.as_str(), &openai.options["api_key"]), ("openai", &Value::from("sk-1")));
+    assert_eq!(plan.choice(Role::Memory), &Choice::Backend("ram".to_owned()));
+    assert!(!plan.instances.iter().any(|i| i.name == "main"), "what nobody uses is not opened");
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let loaded = Fixture::new("[backends.openai]\napi_key = 'sk-hush'\n")
+        .load(&[("HARK_AUTH__API_KEYS", r#"["hush-1"]"#), ("HARK_ENCRYPTION__KEYS", "lookup hush")])
+        .unwrap();
+    let shown = show(&loaded.config).unwrap();
+    assert!(!shown.contains("hush"), "{shown}");
+    assert!(shown.contains("similarity = 0.48\n"), "{shown}");
+    assert!(!format!("{:?}", loaded.config.auth).contains("hush"));
+}
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let shown = show(&Config::default()).unwrap();
+    assert_eq!(json(&Fixture::new(&shown).load(&[]).unwrap().config), json(&Config::default()));
+}
+
+#[test]
+fn config_toml_says_exactly_the_defaults() {
+    let file = repository_file("config.toml");
+    let sources = Sources { file: Some(file.clone()), ..Sources::default() };
+    let loaded = sources.load().unwrap();
+    assert_eq!(json(&loaded.config), json(&Config::default()));
+
+    let text = std::fs::read_to_string(file).unwrap();
+    let written: Value = serde_json::to_value(toml::from_str::<toml::Table>(&text).unwrap()).unwrap();
+    let mut missing = Vec::new();
+    find_missing(&json(&Config::default()), Some(&written), &text, "", &mut missing);
+    assert!(missing.is_empty(), "not in config.toml: {missing:?}");
+}
+
+/// Every key with a default must be written, every key without one must stand there as a comment.
+fn find_missing(default: &Value, written: Option<&Value>, text: &str, at: &str, missing: &mut Vec<String>) {
+    match default {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let written = written.and_then(|w| w.get(name));
+                let here = format!("{at}{name}");
+                if value.is_null() && !text.contains(&format!("\n# {name} = ")) {
+                    missing.push(here);
+                } else if !value.is_null() {
+                    find_missing(value, written, text, &format!("{here}."), missing);
+                }
+            }
+        }
+        _ if written.is_none() => missing.push(at.trim_end_matches('.').to_owned()),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_schema_knows_every_kind_and_every_fixed_key() {
+    let schema = json_schema(&registry());
+    let branches = schema["properties"]["backends"]["additionalProperties"]["anyOf"].as_array().unwrap();
+    let kinds: Vec<_> = branches.iter().map(|b| b["properties"]["kind"]["const"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["lancedb", "local", "openai", "ram", "sqlite", "tantivy"]);
+    for section in json(&Config::default()).as_object().unwrap().keys() {
+        assert!(schema["properties"][section].is_object(), "{section}");
+    }
+    assert_eq!(json_schema(&registry()).to_string(), schema.to_string(), "stable");
+}
+
+#[test]
+fn the_process_environment_counts() {
+    if std::env::var_os("HARK_SERVER__BIND").is_some() {
+        let loaded = Sources::of_process(None, Flags::default()).load().unwrap();
+        assert_eq!(loaded.config.server.bind, "127.0.0.1:4711");
+        assert_eq!(loaded.source("server.bind"), "environment variable HARK_SERVER__BIND");
+        return;
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "the_process_environment_counts"])
+        .env("HARK_SERVER__BIND", "127.0.0.1:4711")
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && output.contains("1 passed"), "{output}");
+}

@@ -1,0 +1,7 @@
+//! The whole product on its real stores: the `hark` binary as a child process, spoken to over HTTP as the
+//! platform and an integrator would.
+
+mod harness;
+mod kill;
+mod restart;
+mod whole_loop;

@@ -1,0 +1,14 @@
+//! The whole application, quickly: the real router and worker on in-memory stores and fake models.
+
+mod fakes;
+mod harness;
+mod initiation;
+mod isolation;
+mod leaks;
+mod operations;
+mod own_routes;
+mod post_call;
+mod stores;
+mod switches;
+mod tools;
+mod worker;

@@ -1,0 +1,105 @@
+//! Health, metrics, documentation, and what every answer carries.
+
+use super::harness::{Harness, KEY};
+use super::switches::{Fault, Part};
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+
+async fn without_key(hark: &Harness, path: &str) -> super::harness::Answer {
+    hark.send(Request::get(path).body(Body::empty()).expect("a request")).await
+}
+
+#[tokio::test]
+async fn it_says_whether_it_lives_and_whether_it_can_work() {
+    let hark = Harness::default();
+    for path in ["/health", "/health/live", "/health/ready"] {
+        assert_eq!(without_key(&hark, path).await.status.as_u16(), 200, "{path}");
+    }
+    for part in [Part::Truth, Part::Queue] {
+        hark.switches.set(part, Fault::Down);
+        let ready = without_key(&hark, "/health/ready").await;
+        assert_eq!((ready.status.as_u16(), &ready.json["status"]), (503, &json!("unavailable")), "{part:?}");
+        assert_eq!(without_key(&hark, "/health/live").await.status.as_u16(), 200);
+        hark.switches.mend(part);
+    }
+    let ready = without_key(&hark, "/health/ready").await.json;
+    assert_eq!((&ready["status"], &ready["roles"]["memory"]["status"]), (&json!("ready"), &json!("ok")));
+    assert_eq!(ready["queue"]["pending"], 0);
+}
+
+#[tokio::test]
+async fn everything_else_needs_a_key() {
+    let hark = Harness::default();
+    for path in ["/metrics", "/v1/users", "/v1/queue", "/v1/jobs", "/v1/conversations", "/v1/memories/mem_x"] {
+        without_key(&hark, path).await.is_problem(401, "key_missing");
+    }
+    let twice = Request::get("/v1/users").header("authorization", format!("Bearer {KEY}"));
+    let twice = twice.header("authorization", "Bearer other").body(Body::empty()).unwrap();
+    hark.send(twice).await.is_problem(401, "key_missing");
+}
+
+#[tokio::test]
+async fn the_documentation_names_every_route_and_the_key() {
+    let hark = Harness::default();
+    let document = without_key(&hark, "/openapi.json").await.json;
+    let paths = document["paths"].as_object().unwrap();
+    for path in [
+        "/webhooks/conversation-initiation",
+        "/webhooks/post-call",
+        "/tools/memory-query",
+        "/tools/remember",
+        "/v1/memories",
+        "/v1/memories/batch",
+        "/v1/memories/{id}",
+        "/v1/memories/{id}/reinforce",
+        "/v1/memories/{id}/restore",
+        "/v1/memories/{id}/links",
+        "/v1/links",
+        "/v1/links/{id}",
+        "/v1/users",
+        "/v1/users/{id}",
+        "/v1/users/{id}/memories",
+        "/v1/sessions",
+        "/v1/conversations",
+        "/v1/conversations/{id}",
+        "/v1/queue",
+        "/v1/jobs",
+        "/v1/jobs/{id}/redrive",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    ] {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    assert_eq!(paths.len(), 25);
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    let page = without_key(&hark, "/docs/").await;
+    assert_eq!(page.status.as_u16(), 200);
+    assert!(page.text.contains("swagger"));
+}
+
+#[tokio::test]
+async fn metrics_name_routes_by_pattern_and_made_up_methods_by_none() {
+    let hark = Harness::default();
+    hark.get("/v1/users/very-secret-user").await;
+    hark.send(Request::builder().method("SECRETVERB").uri("/v1/users").body(Body::empty()).unwrap()).await;
+    let metrics = hark.get("/metrics").await.text;
+    assert!(metrics.contains(r#"route="/v1/users/{id}""#), "{metrics}");
+    assert!(metrics.contains("hark_queue_jobs{state=\"dead\"} 0"), "{metrics}");
+    assert!(metrics.contains("hark_http_request_duration_seconds_bucket"));
+    for secret in ["very-secret-user", "SECRETVERB"] {
+        assert!(!metrics.contains(secret));
+    }
+}
+
+#[tokio::test]
+async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
+    let hark = Harness::default();
+    for (given, kept) in [("trace-0123456789", true), ("+4930 111111 Sam", false), ("x", false)] {
+        let request = Request::get("/health").header("x-request-id", given).body(Body::empty()).unwrap();
+        let answer = hark.send(request).await;
+        assert_eq!(answer.headers["x-request-id"] == given, kept, "{given}");
+    }
+}

@@ -1,0 +1,218 @@
+//! Stores that can be taken away: in front of the in-memory ones stands a switch.
+
+use super::switches::{Part, Switches};
+use async_trait::async_trait;
+use hark_core::ram::{RamJobQueue, RamMemoryStore};
+use hark_core::store::*;
+use hark_core::*;
+use std::sync::Arc;
+
+/// The truth, as long as it is switched on.
+#[derive(Debug)]
+pub(crate) struct SwitchedMemory {
+    pub(crate) inner: RamMemoryStore,
+    pub(crate) switches: Arc<Switches>,
+}
+
+/// The queue, as long as it is switched on.
+#[derive(Debug)]
+pub(crate) struct SwitchedJobs {
+    pub(crate) inner: RamJobQueue,
+    pub(crate) switches: Arc<Switches>,
+}
+
+#[async_trait]
+impl MemoryStore for SwitchedMemory {
+    async fn find_user(&self, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.find_user(tenant, identities).await
+    }
+    async fn ensure_user(
+        &self,
+        tenant: &TenantId,
+        identities: &[Identity],
+        new: &UserId,
+        now: Timestamp,
+    ) -> Result<Resolved> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.ensure_user(tenant, identities, new, now).await
+    }
+    async fn join_identities(&self, scope: &Scope, identities: &[Identity]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.join_identities(scope, identities).await
+    }
+    async fn user(&self, scope: &Scope) -> Result<Option<User>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.user(scope).await
+    }
+    async fn identities(&self, scope: &Scope) -> Result<Vec<Identity>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.identities(scope).await
+    }
+    async fn users(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<User>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.users(tenant, page).await
+    }
+    async fn set_name(&self, scope: &Scope, name: &str) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.set_name(scope, name).await
+    }
+    async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.set_summary(scope, summary).await
+    }
+    async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.sector_counts(scope).await
+    }
+    async fn erase_user(&self, scope: &Scope) -> Result<Erased> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.erase_user(scope).await
+    }
+    async fn bind_conversation(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        agent: Option<&AgentId>,
+        now: Timestamp,
+    ) -> Result<UserId> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.bind_conversation(scope, conversation, agent, now).await
+    }
+    async fn conversation(&self, tenant: &TenantId, id: &ConversationId) -> Result<Option<Conversation>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.conversation(tenant, id).await
+    }
+    async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.save_conversation(tenant, conversation).await
+    }
+    async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.finish_conversation(scope, id, now).await
+    }
+    async fn conversations(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Conversation>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.conversations(tenant, caller, page).await
+    }
+    async fn put_memories(&self, scope: &Scope, memories: &[Memory]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.put_memories(scope, memories).await
+    }
+    async fn memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<Memory>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.memories(scope, ids).await
+    }
+    async fn memory_owner(&self, tenant: &TenantId, id: &MemoryId) -> Result<Option<Scope>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.memory_owner(tenant, id).await
+    }
+    async fn list_memories(&self, scope: &Scope, filter: &MemoryFilter, page: &PageRequest) -> Result<Page<Memory>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.list_memories(scope, filter, page).await
+    }
+    async fn delete_memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.delete_memories(scope, ids).await
+    }
+    async fn mark_indexed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.mark_indexed(scope, ids).await
+    }
+    async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.put_links(scope, links).await
+    }
+    async fn links(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Link>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.links(scope, ends).await
+    }
+    async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.delete_link(scope, id).await
+    }
+    async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.pending_memories(limit).await
+    }
+    async fn scan_memories(&self, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.scan_memories(page).await
+    }
+    async fn count_memories(&self) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.count_memories().await
+    }
+    async fn ping(&self) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.ping().await
+    }
+}
+
+#[async_trait]
+impl JobQueue for SwitchedJobs {
+    async fn accept(&self, event: &NewEvent, job: &NewJob) -> Result<Accepted> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.accept(event, job).await
+    }
+    async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<Event>> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.event(tenant, id).await
+    }
+    async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.delete_events(tenant, ids).await
+    }
+    async fn enqueue(&self, jobs: &[NewJob], now: Timestamp) -> Result<()> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.enqueue(jobs, now).await
+    }
+    async fn lease(&self, token: &str, limit: usize, until: Timestamp, now: Timestamp) -> Result<Vec<Lease>> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.lease(token, limit, until, now).await
+    }
+    async fn extend(&self, lease: &Lease, until: Timestamp) -> Result<Settled> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.extend(lease, until).await
+    }
+    async fn complete(&self, lease: &Lease, follow_ups: &[NewJob], now: Timestamp) -> Result<Settled> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.complete(lease, follow_ups, now).await
+    }
+    async fn retry(&self, lease: &Lease, at: Timestamp, error: &str) -> Result<Settled> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.retry(lease, at, error).await
+    }
+    async fn release(&self, lease: &Lease) -> Result<Settled> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.release(lease).await
+    }
+    async fn bury(&self, lease: &Lease, error: &str) -> Result<Settled> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.bury(lease, error).await
+    }
+    async fn redrive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.redrive(tenant, id, now).await
+    }
+    async fn list(&self, tenant: &TenantId, filter: &JobFilter, page: &PageRequest) -> Result<Page<Job>> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.list(tenant, filter, page).await
+    }
+    async fn stats(&self, tenant: Option<&TenantId>, now: Timestamp) -> Result<QueueStats> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.stats(tenant, now).await
+    }
+    async fn wait(&self) {
+        self.inner.wait().await
+    }
+    async fn ping(&self) -> Result<()> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.ping().await
+    }
+}

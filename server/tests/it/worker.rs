@@ -1,0 +1,141 @@
+//! Durable work: retried with patience, buried in the end, and let start over by a person.
+
+use super::harness::{Harness, call};
+use super::switches::{Fault, Part};
+use chrono::Duration;
+use hark_core::Clock;
+use hark_core::store::NewJob;
+use hark_server::app::WorkerSettings;
+use hark_server::worker::Worker;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+use tokio_util::sync::CancellationToken;
+
+fn event() -> Value {
+    call("conv_1", "+4930111111", &["The parcel never arrived."])
+}
+
+async fn queue(hark: &Harness) -> Value {
+    hark.get("/v1/queue").await.json
+}
+
+#[tokio::test]
+async fn a_failing_job_is_tried_five_times_buried_and_redriven() {
+    for fault in [Fault::Down, Fault::Panics] {
+        let hark = Harness::default();
+        hark.switches.set(Part::Extractor, fault);
+        hark.deliver(&event()).await;
+        for attempt in 1..=5 {
+            assert_eq!(hark.work().await, 1, "attempt {attempt}");
+            assert_eq!(hark.work().await, 0, "it waits before the next attempt");
+            hark.later(Duration::minutes(10));
+        }
+        assert_eq!(hark.extractor.asked.load(Ordering::SeqCst), 5);
+        assert_eq!((&queue(&hark).await["dead"], &queue(&hark).await["retrying"]), (&json!(1), &json!(0)));
+        let dead = hark.get("/v1/jobs?state=dead").await.json["items"][0].clone();
+        assert_eq!((&dead["name"], &dead["attempts"]), (&json!("ingest_conversation"), &json!(5)));
+        let path = format!("/v1/jobs/{}/redrive", dead["id"].as_str().unwrap());
+
+        hark.switches.mend(Part::Extractor);
+        assert_eq!(hark.post(&path, Value::Null).await.json["state"], "pending");
+        hark.post(&path, Value::Null).await.is_problem(409, "not_dead");
+        assert!(hark.work().await >= 1);
+        let all = queue(&hark).await;
+        assert_eq!(all, json!({"pending": 0, "running": 0, "retrying": 0, "dead": 0, "oldest_pending_secs": 0}));
+        assert_eq!(hark.get("/v1/users").await.json["items"][0]["call_count"], 1);
+    }
+}
+
+#[tokio::test]
+async fn waits_grow_between_attempts() {
+    let hark = Harness::default();
+    hark.switches.set(Part::Extractor, Fault::Down);
+    hark.deliver(&event()).await;
+    for (too_early, in_time) in [(1, 2), (9, 4), (59, 17), (299, 77)] {
+        assert_eq!(hark.work().await, 1);
+        hark.later(Duration::seconds(too_early));
+        assert_eq!(hark.work().await, 0, "after {too_early} s");
+        hark.later(Duration::seconds(in_time));
+    }
+    assert_eq!(hark.work().await, 1);
+    assert_eq!(queue(&hark).await["dead"], 1);
+}
+
+#[tokio::test]
+async fn while_the_embedder_is_away_words_are_found_and_vectors_come_later() {
+    let hark = Harness::default();
+    hark.switches.set(Part::Embedder, Fault::Down);
+    hark.learn(&event()).await;
+    let ask = json!({"query": "parcel", "caller_id": "+4930111111"});
+    let degraded = hark.ask(ask.clone()).await;
+    assert_eq!((&degraded["mode"], degraded["memories"].as_array().unwrap().len()), (&json!("keyword"), 1));
+    assert_eq!(queue(&hark).await["retrying"], 1);
+    hark.switches.mend(Part::Embedder);
+    hark.later(Duration::minutes(1));
+    assert!(hark.work().await >= 1);
+    let whole = hark.ask(ask).await;
+    assert_eq!((&whole["mode"], &whole["degraded"]), (&json!("hybrid"), &json!(false)));
+    assert!(!hark.app.ingest.lag().await.unwrap().is_behind());
+}
+
+#[tokio::test]
+async fn what_no_attempt_can_mend_is_buried_at_once_with_its_reason() {
+    let hark = Harness::default();
+    let job = |name: &str, payload: Value| NewJob {
+        tenant: hark.app.tenant().clone(),
+        name: name.to_owned(),
+        key: payload.to_string(),
+        payload,
+        run_at: hark.clock.now(),
+    };
+    let jobs = [
+        job("ingest_conversation", json!({"event": 5})),
+        job("link_memories", json!("nonsense")),
+        job("from_the_future", json!({})),
+    ];
+    hark.app.engine.jobs.enqueue(&jobs, hark.clock.now()).await.unwrap();
+    assert_eq!(hark.work().await, 3);
+    let dead = hark.get("/v1/jobs?state=dead").await.json["items"].clone();
+    for job in dead.as_array().unwrap() {
+        assert_eq!(job["attempts"], 1, "{job}");
+        assert!(job["last_error"].as_str().unwrap().len() > 10, "{job}");
+    }
+    assert_eq!(dead.as_array().unwrap().len(), 3);
+    let gone = [job("ingest_conversation", json!({"event_id": "evt_erased"}))];
+    hark.app.engine.jobs.enqueue(&gone, hark.clock.now()).await.unwrap();
+    assert_eq!(hark.work().await, 1);
+    assert_eq!(queue(&hark).await["dead"], 3, "an erased event is nothing to bury");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_running_worker_takes_what_comes_and_ends_when_told() {
+    let hark = Harness::default();
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(Worker::new(hark.app.clone(), WorkerSettings::default()).run(cancel.clone()));
+    hark.deliver(&event()).await;
+    while hark.get("/v1/conversations/conv_1").await.json["state"] != "learnt" {
+        tokio::task::yield_now().await;
+    }
+    cancel.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_does_not_end_is_given_back_at_shutdown_as_if_never_started() {
+    let hark = Harness::default();
+    hark.switches.set(Part::Extractor, Fault::Hangs);
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(Worker::new(hark.app.clone(), WorkerSettings::default()).run(cancel.clone()));
+    hark.deliver(&event()).await;
+    while hark.extractor.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(queue(&hark).await["running"], 1);
+    cancel.cancel();
+    running.await.unwrap();
+    let job = hark.get("/v1/jobs").await.json["items"][0].clone();
+    assert_eq!((&job["state"], &job["attempts"]), (&json!("pending"), &json!(0)));
+    hark.switches.mend(Part::Extractor);
+    assert!(hark.work().await >= 1);
+    assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learnt");
+}
