@@ -1,1 +1,96 @@
-fn main(){}
+//! The chores of this repository: `cargo xtask <chore>`, one chore a file.
+//!
+//! It knows no crate of ours: it runs cargo, git, python and the built `hark` as children, so that it compiles in
+//! seconds and cannot break with what it checks.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever runs it")]
+
+mod bench;
+mod build;
+mod ci;
+mod codegen;
+mod coverage;
+mod eval;
+mod lcov;
+mod process;
+mod sdk;
+mod server;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use process::Workspace;
+use std::process::ExitCode;
+
+/// The chores of this repository.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Runs every test: Rust, documentation, and the check against the official ElevenLabs package
+    Test(test::Args),
+    /// Does everything CI does, in its order, and prints how long each step took
+    Ci,
+    /// Writes the generated files: configuration schema, OpenAPI
+    Codegen(codegen::Args),
+    /// Checks the rules of this repository that no linter knows
+    Tidy,
+    /// Prints the line coverage of hark-core and hark-server
+    Coverage(coverage::Args),
+    /// Measures quality on labelled examples
+    Eval(eval::Args),
+    /// Measures a release build: latency, memory, start-up; or recall quality
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    if let Some(code) = coverage::as_compiler_wrapper() {
+        return code;
+    }
+    let cli = Cli::parse();
+    let done = Workspace::find().and_then(|workspace| match &cli.chore {
+        Chore::Test(args) => test::run(&workspace, args),
+        Chore::Ci => ci::run(&workspace),
+        Chore::Codegen(args) => codegen::run(&workspace, args),
+        Chore::Tidy => tidy::run(&workspace),
+        Chore::Coverage(args) => coverage::run(&workspace, args),
+        Chore::Eval(args) => eval::run(&workspace, args),
+        Chore::Bench(args) => bench::run(&workspace, args),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_chores_can_be_asked_for_as_documented() {
+        Cli::command().debug_assert();
+        for line in [
+            "xtask test --no-sdk",
+            "xtask ci",
+            "xtask codegen --check",
+            "xtask tidy",
+            "xtask coverage --min 80 --bundled",
+            "xtask eval extraction",
+            "xtask bench",
+            "xtask bench --debug -- --callers 20 --seconds 2",
+            "xtask bench recall --harness bench --mode turns,transcripts --splits dev",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        assert!(Cli::try_parse_from(["xtask", "bench", "recal"]).is_err());
+    }
+}

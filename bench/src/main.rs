@@ -1,0 +1,84 @@
+//! Measures a built `hark` from outside, over HTTP on loopback. Run it by `cargo xtask bench`, which builds both.
+//!
+//! For each size: a data folder is filled through the bundled backends' own traits, `hark serve` is started on it,
+//! and asked by an open-loop load generator. All ratios are between figures of one run on one machine.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints what it measured")]
+
+mod ack;
+mod client;
+mod load;
+mod measure;
+mod report;
+mod rng;
+mod seed;
+mod sentences;
+mod server;
+mod stats;
+
+use clap::Parser;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What went wrong, for whoever ran it.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Measures a built `hark`: start-up, memory, latency under load, durability's price.
+#[derive(Debug, Clone, Parser)]
+pub(crate) struct Options {
+    /// The program to measure
+    #[arg(long)]
+    pub(crate) hark: PathBuf,
+    /// Where the figures go, as JSON
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Where data folders are made; on the disk that is to be measured
+    #[arg(long)]
+    pub(crate) work: Option<PathBuf>,
+    /// Numbers of callers, one data folder each
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+    pub(crate) callers: Vec<usize>,
+    /// Memories of each caller
+    #[arg(long, default_value_t = 100)]
+    pub(crate) memories: usize,
+    /// Rates of memory queries, in requests a second
+    #[arg(long, value_delimiter = ',', default_value = "20,100")]
+    pub(crate) rates: Vec<u32>,
+    /// How long each rate is kept up, in seconds
+    #[arg(long, default_value_t = 20)]
+    pub(crate) seconds: u64,
+    /// Post-call events delivered
+    #[arg(long, default_value_t = 300)]
+    pub(crate) events: usize,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    // Plain http is all that is spoken, but the client wants a provider to exist.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("hark-bench: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("hark-bench: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Outcome {
+    let mut sizes = Vec::new();
+    for &callers in &options.callers {
+        sizes.push(measure::size(options, callers).await?);
+    }
+    let report = report::Report::new(options, sizes);
+    println!("\n{}", report.markdown());
+    std::fs::write(&options.out, serde_json::to_vec_pretty(&report)?)?;
+    println!("\nwritten to {}", options.out.display());
+    Ok(())
+}

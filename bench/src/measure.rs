@@ -1,0 +1,81 @@
+//! The course of one size.
+
+use crate::ack::{self, Acks};
+use crate::client::Client;
+use crate::load::{self, Load};
+use crate::seed;
+use crate::server::Server;
+use crate::stats::millis;
+use crate::{Options, Outcome};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// How long the server is left alone before its idle memory is read.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Everything measured at one size.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Size {
+    /// Memories in the data folder.
+    pub(crate) memories: usize,
+    /// Callers they belong to.
+    pub(crate) callers: usize,
+    /// How long seeding took, in seconds.
+    pub(crate) seeded_secs: f64,
+    /// From the start of the process until it says it is ready, in milliseconds.
+    pub(crate) start_ms: f64,
+    /// Resident memory after five idle seconds, in MiB.
+    pub(crate) idle_mib: Option<f64>,
+    /// Resident memory after all load, in MiB.
+    pub(crate) loaded_mib: Option<f64>,
+    /// The most it ever was, in MiB.
+    pub(crate) peak_mib: Option<f64>,
+    /// Each rate.
+    pub(crate) loads: Vec<Load>,
+    /// Acknowledging events.
+    pub(crate) acks: Acks,
+}
+
+/// Seeds, starts, asks.
+pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
+    let memories = callers * options.memories;
+    println!("{memories} memories of {callers} callers");
+    let base = match &options.work {
+        Some(work) => std::path::absolute(work)?,
+        None => std::path::absolute(&options.out)?.parent().map(ToOwned::to_owned).unwrap_or_default(),
+    };
+    std::fs::create_dir_all(&base)?;
+    let folder = tempfile::Builder::new().prefix("hark-bench-").tempdir_in(base)?;
+    let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
+    let start = Instant::now();
+    seed::fill(&data, &keys, callers, options.memories).await?;
+    let seeded_secs = start.elapsed().as_secs_f64();
+
+    let server = Server::start(&options.hark, folder.path(), &data, &keys).await?;
+    let client = Client::new(&server.url)?;
+    tokio::time::sleep(IDLE).await;
+    let idle = server.rss();
+
+    let mut loads = Vec::new();
+    for &rate in &options.rates {
+        println!("  {rate} queries/s for {} s", options.seconds);
+        let run = format!("bench_{callers}_{rate}");
+        loads.push(load::run(&client, callers, rate, Duration::from_secs(options.seconds), &run).await?);
+    }
+    println!("  {} post-call events", options.events);
+    let acks = ack::run(&client, folder.path(), options.events, callers).await?;
+    let loaded = server.rss();
+    let start_ms = millis(server.started_in);
+    server.stop().await?;
+    Ok(Size {
+        memories,
+        callers,
+        seeded_secs,
+        start_ms,
+        idle_mib: idle.map(|rss| rss.now),
+        loaded_mib: loaded.map(|rss| rss.now),
+        peak_mib: loaded.map(|rss| rss.peak),
+        loads,
+        acks,
+    })
+}
