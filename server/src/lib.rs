@@ -19,6 +19,7 @@
 //! read the registry.
 
 pub mod app;
+mod catch_up;
 pub mod cli;
 pub mod config;
 pub mod credentials;

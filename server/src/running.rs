@@ -1,6 +1,7 @@
 //! A started Hark: the server, the workers, or both, in one process.
 
 use crate::app::{App, WorkerSettings};
+use crate::catch_up::catch_up;
 use crate::config::{Loaded, WorkerConfig};
 use crate::credentials::Credentials;
 use crate::data_dir::DataDir;
@@ -81,6 +82,7 @@ impl Running {
         let grace = Duration::from_secs(config.server.shutdown_grace_secs);
         if start.worker {
             spawn_worker(&app, &lifecycle, worker_settings(&config.worker, grace));
+            spawn_catch_up(&app, &lifecycle);
         }
         if let Some(listener) = listener {
             spawn_http(&app, &lifecycle, listener);
@@ -151,6 +153,16 @@ fn spawn_worker(app: &App, lifecycle: &Lifecycle, settings: WorkerSettings) {
             () = worker.run(soft) => {}
             // Its jobs are taken up again when their leases run out.
             () = hard.cancelled() => {}
+        }
+    });
+}
+
+fn spawn_catch_up(app: &App, lifecycle: &Lifecycle) {
+    let (app, soft) = (app.clone(), lifecycle.soft.clone());
+    lifecycle.tasks.spawn(async move {
+        tokio::select! {
+            () = catch_up(app) => {}
+            () = soft.cancelled() => {}
         }
     });
 }

@@ -180,16 +180,14 @@ pub async fn wire(
     }
 
     let config = &loaded.config;
-    let app = App::new(
+    Ok(App::new(
         engine,
         config.recall.clone(),
         config.ingest.clone(),
         settings(config, credentials),
         backends.roles(plan),
         metrics,
-    );
-    warn_if_behind(&app).await?;
-    Ok(app)
+    ))
 }
 
 fn settings(config: &Config, credentials: &Credentials) -> Settings {
@@ -232,21 +230,6 @@ fn refuse(pending: &[(String, Migration)]) -> Result<()> {
         "migrate",
         format!("schema steps are pending ({}); run `hark migrate`, or start without --no-migrate", steps.join(", ")),
     ))
-}
-
-/// After a change of model the new space is empty: words answer until somebody rebuilds it. That is not done here
-/// unasked, because it can take long and, with a paid model, cost money.
-async fn warn_if_behind(app: &App) -> Result<()> {
-    let lag = app.ingest.lag().await?;
-    if lag.is_behind() {
-        tracing::warn!(
-            memories = lag.memories,
-            words = lag.words,
-            vectors = lag.vectors,
-            "not every memory can be found: the model was changed or a rebuild was broken off; run `hark reindex`"
-        );
-    }
-    Ok(())
 }
 
 fn built_in(role: Role, name: &str) -> RoleInfo {

@@ -1,5 +1,6 @@
 //! A `hark` process on a throw-away data folder, and what one says to it.
 
+use hark_server::app::Secret;
 use hark_server::elevenlabs::signature::sign;
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -52,7 +53,8 @@ impl Home {
     /// Starts a server; answers once it is ready.
     pub async fn serve(&self) -> Running {
         let running = Running(self.command().arg("serve").spawn().expect("the binary starts"));
-        self.until("ready", async || self.try_get("/health/ready").await.is_some_and(|(status, _)| status == 200)).await;
+        self.until("ready", async || self.try_get("/health/ready").await.is_some_and(|(status, _)| status == 200))
+            .await;
         running
     }
 
@@ -105,7 +107,7 @@ impl Home {
     /// One delivery of a signed event; `None` when it was not acknowledged.
     pub async fn deliver(&self, event: &Value) -> Option<String> {
         let body = serde_json::to_vec(event).expect("JSON");
-        let header = sign(SECRET, unix_now(), &body);
+        let header = sign(&Secret::new(SECRET), unix_now(), &body);
         let request = self.client.post(self.url("/webhooks/post-call")).header("elevenlabs-signature", header);
         let answer = request.header("content-type", "application/json").body(body).send().await.ok()?;
         if answer.status() != 200 {

@@ -38,9 +38,8 @@ async fn every_acknowledged_event_is_learnt_exactly_once() {
     let up = Arc::new(Semaphore::new(0));
 
     let killer = tokio::spawn(kill_again_and_again(home.clone(), progress.clone(), up.clone()));
-    let lanes: Vec<_> = (0..4)
-        .map(|lane| tokio::spawn(deliver_all(home.clone(), progress.clone(), up.clone(), lane)))
-        .collect();
+    let lanes: Vec<_> =
+        (0..4).map(|lane| tokio::spawn(deliver_all(home.clone(), progress.clone(), up.clone(), lane))).collect();
     for lane in lanes {
         lane.await.expect("the lane delivers");
     }

@@ -33,7 +33,9 @@ async fn memories_outlive_the_process_and_lost_indexes_are_rebuilt() {
     home.until("rebuilt indexes", async || {
         let user = home.get("/v1/users").await["items"][0]["id"].as_str().expect("a user").to_owned();
         let answer = home.ask(&user, "which boots were ordered").await;
-        answer["mode"] == "hybrid" && answer["memories"][0]["score_parts"].is_null() && answer["memories"][0].is_object()
+        answer["mode"] == "hybrid"
+            && answer["memories"][0]["score_parts"].is_null()
+            && answer["memories"][0].is_object()
     })
     .await;
     finds_the_boots(&home).await;
@@ -55,7 +57,7 @@ async fn a_second_process_on_the_same_folder_is_refused_and_harms_nothing() {
     let output = second.stderr(std::process::Stdio::piped()).output().expect("the binary starts");
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("another process"), "{said}");
+    assert!(said.contains("another hark process uses it"), "{said}");
     assert_eq!(home.get("/v1/queue").await["dead"], 0);
 }
 
