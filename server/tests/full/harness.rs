@@ -13,7 +13,7 @@ pub const KEY: &str = "test-key-0123456789";
 pub const SECRET: &str = "wsec_test";
 
 /// Everything waited for must come within this, however loaded the machine is.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A data folder with a port of its own; processes come and go.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Home {
 impl Home {
     pub fn new() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        // One process, several tests: whoever comes first installs it.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().expect("a client");
         Self { folder: tempfile::tempdir().expect("a folder"), port, client }
     }
@@ -43,7 +45,7 @@ impl Home {
             .env("HARK_SERVER__DATA_DIR", self.folder.path().join("data"))
             .env("HARK_AUTH__API_KEYS", format!("[\"{KEY}\"]"))
             .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{SECRET}\"]"))
-            .env("HARK_WORKER__LEASE_SECS", "2")
+            .env("HARK_WORKER__LEASE_SECS", "5")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -52,9 +54,13 @@ impl Home {
 
     /// Starts a server; answers once it is ready.
     pub async fn serve(&self) -> Running {
-        let running = Running(self.command().arg("serve").spawn().expect("the binary starts"));
-        self.until("ready", async || self.try_get("/health/ready").await.is_some_and(|(status, _)| status == 200))
-            .await;
+        let mut running = Running(self.command().arg("serve").spawn().expect("the binary starts"));
+        self.until("ready", async || {
+            let ended = running.0.try_wait().expect("the child can be looked at");
+            assert!(ended.is_none(), "the server ended by itself: {ended:?}; run it by hand to see why");
+            self.try_get("/health/ready").await.is_some_and(|(status, _)| status == 200)
+        })
+        .await;
         running
     }
 

@@ -4,7 +4,6 @@
 use crate::harness::{Home, Running, call};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Notify, Semaphore};
 
@@ -31,26 +30,21 @@ fn next(state: &mut u64) -> u64 {
     *state
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn every_acknowledged_event_is_learnt_exactly_once() {
-    let home = Arc::new(Home::new());
-    let progress = Arc::new(Progress { begun: 0.into(), acknowledged: 0.into(), moved: Notify::new() });
-    let up = Arc::new(Semaphore::new(0));
+    let home = Home::new();
+    let progress = Progress { begun: 0.into(), acknowledged: 0.into(), moved: Notify::new() };
+    let up = Semaphore::new(0);
 
-    let killer = tokio::spawn(kill_again_and_again(home.clone(), progress.clone(), up.clone()));
-    let lanes: Vec<_> =
-        (0..4).map(|lane| tokio::spawn(deliver_all(home.clone(), progress.clone(), up.clone(), lane))).collect();
-    for lane in lanes {
-        lane.await.expect("the lane delivers");
-    }
-    let _server = killer.await.expect("the killer ends");
+    let lanes = futures::future::join_all((0..4).map(|lane| deliver_all(&home, &progress, &up, lane)));
+    let (_server, _) = tokio::join!(kill_again_and_again(&home, &progress, &up), lanes);
     assert_eq!(progress.acknowledged.load(Ordering::SeqCst), EVENTS);
     home.until_idle().await;
     check(&home).await;
 }
 
 /// Delivers every fourth event until it is acknowledged, and every tenth of those once more.
-async fn deliver_all(home: Arc<Home>, progress: Arc<Progress>, up: Arc<Semaphore>, lane: usize) {
+async fn deliver_all(home: &Home, progress: &Progress, up: &Semaphore, lane: usize) {
     for i in (lane..EVENTS).step_by(4) {
         loop {
             // Held only to wait for a server that is up; it may die at any time after that.
@@ -69,7 +63,7 @@ async fn deliver_all(home: Arc<Home>, progress: Arc<Progress>, up: Arc<Semaphore
     }
 }
 
-async fn kill_again_and_again(home: Arc<Home>, progress: Arc<Progress>, up: Arc<Semaphore>) -> Running {
+async fn kill_again_and_again(home: &Home, progress: &Progress, up: &Semaphore) -> Running {
     let mut state = 20_261_122;
     for _ in 0..KILLS {
         let server = home.serve().await;

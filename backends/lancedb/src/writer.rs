@@ -1,0 +1,173 @@
+//! The one writer of a table: a task that commits whatever waits, together.
+//!
+//! A commit writes a file and a manifest, so its price is nearly the same for one row or a thousand. Callers that
+//! come while one runs share the next. Nobody is answered before their change can be found.
+
+use crate::batch::{Batch, Change};
+use crate::known::Known;
+use crate::schema::to_batch;
+use crate::table::{View, or_panicked};
+use crate::upkeep::Upkeep;
+use futures::FutureExt;
+use hark_core::{Error, Result};
+use lancedb::Table;
+use lancedb::table::AddDataMode;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+const WRITE: &str = "lancedb.write";
+
+/// A commit is closed when it has so many changes, so that nobody waits for ever on a busy day.
+const MAX_CHANGES: usize = 10_000;
+
+type Done = oneshot::Sender<Result<()>>;
+
+#[derive(Debug)]
+pub(crate) enum Message {
+    Write(Vec<Change>, Done),
+    Clear(Done),
+    /// Lets readers see what the upkeep has done.
+    Show(Done),
+    Close(Done),
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    table: Table,
+    dimensions: usize,
+    view: View,
+    known: Known,
+    upkeep: Arc<Upkeep>,
+    compact_after: u32,
+    appends: u32,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        table: Table,
+        dimensions: usize,
+        view: View,
+        known: Known,
+        upkeep: Arc<Upkeep>,
+        compact_after: u32,
+    ) -> Self {
+        Self { table, dimensions, view, known, upkeep, compact_after, appends: 0 }
+    }
+
+    /// Works until it is told to close or everybody who could ask is gone.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        let mut postponed = None;
+        loop {
+            let message = match postponed.take() {
+                Some(message) => message,
+                None => match inbox.recv().await {
+                    Some(message) => message,
+                    None => return,
+                },
+            };
+            match message {
+                Message::Write(changes, done) => {
+                    let mut batch = Batch::default();
+                    let mut waiting = vec![done];
+                    changes.into_iter().for_each(|change| batch.push(change));
+                    while batch.len() < MAX_CHANGES && postponed.is_none() {
+                        match inbox.try_recv() {
+                            Ok(Message::Write(more, done)) => {
+                                more.into_iter().for_each(|change| batch.push(change));
+                                waiting.push(done);
+                            }
+                            Ok(other) => postponed = Some(other),
+                            Err(_) => break,
+                        }
+                    }
+                    let outcome = self.commit(batch).await;
+                    waiting.into_iter().for_each(|done| answer(done, copy(&outcome)));
+                }
+                Message::Clear(done) => answer(done, self.clear().await),
+                Message::Show(done) => {
+                    let shown = AssertUnwindSafe(self.view.show(&self.table)).catch_unwind().await;
+                    answer(done, or_panicked(WRITE, shown));
+                }
+                Message::Close(done) => {
+                    inbox.close();
+                    return answer(done, Ok(()));
+                }
+            }
+        }
+    }
+
+    async fn commit(&mut self, batch: Batch) -> Result<()> {
+        let deletes = batch.deletes(&self.known);
+        batch.expect(&mut self.known);
+        let outcome = AssertUnwindSafe(self.apply(deletes, &batch)).catch_unwind().await;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(_) => Err(crate::error::panicked(WRITE)),
+        };
+        match &outcome {
+            Ok(()) => batch.forget(&mut self.known),
+            // The commit may have happened all the same; the next one must start from what is there.
+            Err(_) => {
+                if let Err(error) = self.table.checkout_latest().await {
+                    tracing::debug!(%error, "the table could not be read again after a failed write");
+                }
+            }
+        }
+        outcome
+    }
+
+    async fn apply(&mut self, deletes: Vec<lancedb::expr::DfExpr>, batch: &Batch) -> Result<()> {
+        let failed = |e| crate::error::translate(WRITE, e);
+        let mut changed = !deletes.is_empty();
+        for delete in deletes {
+            self.table.delete(&delete).await.map_err(failed)?;
+        }
+        let rows = batch.rows();
+        if !rows.is_empty() {
+            let data = to_batch(self.dimensions, &rows)?;
+            self.table.add(data).write_parallelism(1).execute().await.map_err(failed)?;
+            changed = true;
+        }
+        if !changed {
+            return Ok(());
+        }
+        self.view.show(&self.table).await.map_err(failed)?;
+        self.appends += 1;
+        if self.appends >= self.compact_after {
+            self.appends = 0;
+            self.upkeep.wake();
+        }
+        Ok(())
+    }
+
+    async fn clear(&mut self) -> Result<()> {
+        let empty = to_batch(self.dimensions, &[])?;
+        let work = async {
+            self.table.add(empty).mode(AddDataMode::Overwrite).execute().await?;
+            self.view.show(&self.table).await
+        };
+        let outcome = or_panicked("lancedb.clear", AssertUnwindSafe(work).catch_unwind().await);
+        if outcome.is_ok() {
+            self.known = Known::default();
+            self.appends = 0;
+        }
+        outcome
+    }
+}
+
+fn answer(done: Done, outcome: Result<()>) {
+    // Whoever asked may have given up; what was done is done.
+    let _ = done.send(outcome);
+}
+
+/// The same outcome for everybody who shared the commit; the driver's own error is told in the context's place.
+fn copy(outcome: &Result<()>) -> Result<()> {
+    outcome.as_ref().copied().map_err(|error| {
+        let copy = Error::new(error.kind(), error.operation(), error.context()).retriable(error.is_retriable());
+        match std::error::Error::source(error) {
+            Some(source) => copy.with_source(source.to_string()),
+            None => copy,
+        }
+    })
+}
