@@ -1,7 +1,7 @@
 //! Who is calling: the ladder from what a call says about itself to a caller of ours.
 
 use crate::engine::Engine;
-use crate::{AgentId, ConversationId, Identity, IdentityKind, Result, Scope, TenantId, User, UserId};
+use crate::{AgentId, ConversationId, Identity, IdentityKind, Result, Scope, TenantId, Timestamp, User, UserId};
 
 /// Something a call says about who is calling, as it came. Claims are given in the order in which they are
 /// believed: our own variable, the platform's user id, the human's number, WhatsApp, SMS.
@@ -71,6 +71,21 @@ impl People {
         conversation: Option<&ConversationId>,
         claims: &[Claim],
     ) -> Result<Option<User>> {
+        self.admit_at(tenant, conversation, claims, self.engine.clock.now()).await
+    }
+
+    /// As [`People::admit`], for a call that started at `at`: a stranger's first contact was then, not when the
+    /// event was worked through.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn admit_at(
+        &self,
+        tenant: &TenantId,
+        conversation: Option<&ConversationId>,
+        claims: &[Claim],
+        at: Timestamp,
+    ) -> Result<Option<User>> {
         let known = self.find(tenant, conversation, claims).await?;
         let identities = self.identities(tenant, claims)?;
         if let Some(user) = known {
@@ -85,7 +100,7 @@ impl People {
             return Ok(None);
         }
         let new = UserId::new(format!("usr_{}", self.engine.entropy.hex(12)));
-        let resolved = self.engine.memory.ensure_user(tenant, &identities, &new, self.engine.clock.now()).await?;
+        let resolved = self.engine.memory.ensure_user(tenant, &identities, &new, at).await?;
         Ok(Some(resolved.user))
     }
 

@@ -105,7 +105,10 @@ impl Ingest {
         if known.as_ref().is_some_and(|c| c.state == ConversationState::Learnt) {
             return Ok(Ingested::just(Outcome::Learnt { memories: Vec::new() }));
         }
-        let user = self.people.admit(tenant, Some(&call.conversation), &call.claims).await?;
+        let user = self
+            .people
+            .admit_at(tenant, Some(&call.conversation), &call.claims, call.started_at.min(self.engine.clock.now()))
+            .await?;
         let Some(transcript) = &call.transcript else {
             self.keep(tenant, &call, user.map(|u| u.id), ConversationState::AwaitingTranscript).await?;
             return Ok(Ingested::just(Outcome::AwaitingTranscript));

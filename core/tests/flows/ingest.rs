@@ -7,8 +7,8 @@ use hark_core::people::Claim;
 use hark_core::store::{MemoryFilter, Space};
 use hark_core::testkit::Outcome as Step;
 use hark_core::{
-    ConversationId, ConversationState, Error, ErrorKind, IdentityKind, IndexState, Memory, Mode, Origin, PageRequest,
-    RecallQuery, Scope, Speaker,
+    Clock, ConversationId, ConversationState, Error, ErrorKind, IdentityKind, IndexState, Memory, Mode, Origin,
+    PageRequest, RecallQuery, Scope, Speaker,
 };
 
 const SAID: &[(Speaker, &str)] = &[
@@ -41,6 +41,18 @@ async fn a_call_is_learnt_once_however_often_it_is_told() {
     assert_eq!(all(&world, &scope).await, before);
     let user = world.engine.memory.user(&scope).await.unwrap().unwrap();
     assert_eq!((user.call_count, user.name.as_str()), (1, "Sam"));
+}
+
+#[tokio::test]
+async fn a_call_of_last_year_is_a_contact_of_last_year() {
+    let world = World::new().await;
+    let then = world.clock.now() - chrono::Duration::days(365);
+    let call = hark_core::ingest::Call { started_at: then, ..world.call("conv_1", SAID) };
+    world.ingest.call(&world.tenant(), call).await.unwrap();
+    let scope = world.scope_of(NUMBER).await;
+    let user = world.engine.memory.user(&scope).await.unwrap().unwrap();
+    assert_eq!((user.first_contact, user.last_contact), (then, then));
+    assert_eq!(world.recall.introduce(&scope).await.unwrap().last_call, "Saturday 22 November 2025");
 }
 
 #[tokio::test]

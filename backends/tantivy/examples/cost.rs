@@ -1,4 +1,5 @@
-//! What things cost; run with `--ignored --nocapture`. No limits are asserted: machines differ.
+//! What things cost; run with `cargo run --example cost`. No limits are asserted: machines differ.
+#![expect(clippy::unwrap_used, reason = "a measurement stops where it fails")]
 #![expect(clippy::print_stderr, reason = "a measurement")]
 
 use hark_core::backend::{OpenContext, Registry};
@@ -8,9 +9,8 @@ use hark_core::{Scope, Sector};
 use std::sync::Arc;
 use std::time::Instant;
 
-#[tokio::test]
-#[ignore = "a measurement, not a test"]
-async fn cost() {
+#[tokio::main]
+async fn main() {
     let documents: usize = std::env::var("HARK_COST_ROWS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let section = std::env::var("HARK_COST_SECTION").unwrap_or_else(|_| "{}".into());
     let dir = tempfile::tempdir().unwrap();

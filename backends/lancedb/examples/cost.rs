@@ -1,4 +1,5 @@
-//! What things cost; run with `--ignored --nocapture`. No limits are asserted: machines differ.
+//! What things cost; run with `cargo run --example cost`. No limits are asserted: machines differ.
+#![expect(clippy::unwrap_used, reason = "a measurement stops where it fails")]
 #![expect(clippy::print_stderr, reason = "a measurement")]
 
 use hark_core::Entropy;
@@ -9,9 +10,8 @@ use hark_core::{Scope, Sector};
 use std::sync::Arc;
 use std::time::Instant;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, not a test"]
-async fn cost() {
+#[tokio::main]
+async fn main() {
     let total: usize = std::env::var("HARK_COST_ROWS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
     let dir = tempfile::tempdir().unwrap();
     let mut registry = Registry::new();
