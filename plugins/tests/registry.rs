@@ -37,7 +37,7 @@ fn every_kind_runs_the_suite_of_every_role_it_offers() {
         let file = tests_of(info.kind);
         let text = std::fs::read_to_string(&file)
             .unwrap_or_else(|e| panic!("kind `{}` has no {}: {e}", info.kind, file.display()));
-        for suite in info.roles.iter().filter_map(|role| suite(*role)) {
+        for suite in info.roles.iter().map(|role| suite(*role)) {
             assert!(text.contains(suite), "kind `{}` does not run {suite}", info.kind);
         }
     }
