@@ -13,13 +13,13 @@ const REPAIR_BATCH: usize = 256;
 pub(super) struct Schedule(Vec<JoinHandle<()>>);
 
 impl Schedule {
-    /// Starts it. The first repair is made at once: what a crash left behind should not wait.
+    /// Starts it. Nothing is done at once: what the last process left behind is `catch_up`'s business.
     pub(super) fn start(app: &App, settings: &WorkerSettings, cancel: &CancellationToken) -> Self {
-        let repairing = every(settings.repair_every, true, cancel.clone(), {
+        let repairing = every(settings.repair_every, cancel.clone(), {
             let app = app.clone();
             move || repair(app.clone())
         });
-        let optimising = every(settings.optimise_every, false, cancel.clone(), {
+        let optimising = every(settings.optimise_every, cancel.clone(), {
             let app = app.clone();
             move || optimise(app.clone())
         });
@@ -36,17 +36,11 @@ impl Schedule {
     }
 }
 
-async fn every<F: Future<Output = ()>>(
-    period: Duration,
-    at_once: bool,
-    cancel: CancellationToken,
-    mut task: impl FnMut() -> F,
-) {
+async fn every<F: Future<Output = ()>>(period: Duration, cancel: CancellationToken, mut task: impl FnMut() -> F) {
     let mut ticks = tokio::time::interval(period.max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    if !at_once {
-        ticks.tick().await;
-    }
+    // An interval's first tick comes at once.
+    ticks.tick().await;
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
