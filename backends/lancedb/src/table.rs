@@ -68,7 +68,7 @@ impl SpaceTable {
             Err(_) => "opening it panicked".into(),
         };
         let aside = folder::set_aside(root, name)?;
-        tracing::warn!(table = name, %reason, aside = %aside.display(), "a vector table is unusable; starting empty, run a reindex");
+        tracing::warn!(table = name, %reason, aside = %aside.display(), "a vector table is unusable; starting empty, to be rebuilt");
         Ok(None)
     }
 

@@ -35,7 +35,7 @@ impl Folder {
             Err(Trouble::Disk(error)) => return Err(translate(OPEN, error)),
             Err(Trouble::Broken(reason)) => {
                 let aside = set_aside(path)?;
-                tracing::warn!(%reason, aside = %aside.display(), "the keyword index is unusable; starting empty, run a reindex");
+                tracing::warn!(%reason, aside = %aside.display(), "the keyword index is unusable; starting empty, to be rebuilt");
                 open_checked(path, schema, sync).map_err(|trouble| match trouble {
                     Trouble::Disk(error) => translate(OPEN, error),
                     Trouble::Broken(_) => panicked(OPEN),
