@@ -110,7 +110,7 @@ async fn embed(embedder: &dyn Embedder, pool: &[Sentence]) -> Outcome<Vec<Vec<f3
     for run in pool.chunk_by(|a, b| a.sector == b.sector) {
         for batch in run.chunks(embedder.info().max_batch.max(1)) {
             let texts: Vec<String> = batch.iter().map(|s| s.text.clone()).collect();
-            vectors.extend(embedder.embed(&texts, EmbedPurpose::Document(Some(batch[0].sector))).await?);
+            vectors.extend(embedder.embed(&texts, EmbedPurpose::Document(Some(batch[0].sector))).await?.vectors);
         }
     }
     Ok(vectors)

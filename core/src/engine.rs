@@ -1,7 +1,8 @@
 //! Everything the flows need, in one value that is cheap to clone.
 
-use crate::ai::{Classifier, Embedder, Extractor};
+use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
 use crate::crypt::Vault;
+use crate::layer::Profiles;
 use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
 use crate::{Clock, Entropy};
 use std::sync::Arc;
@@ -19,7 +20,9 @@ pub struct Engine {
     /// Words, derived.
     pub keywords: Arc<dyn KeywordStore>,
     /// The embedder; `None` for keyword search only.
-    pub embedder: Option<Arc<dyn Embedder>>,
+    pub embedder: Option<Profiles<dyn Embedder>>,
+    /// The chat model, for work in the background; `None` where rules do it.
+    pub chat: Option<Arc<dyn ChatModel>>,
     /// What makes candidates of transcripts.
     pub extractor: Arc<dyn Extractor>,
     /// What gives sentences a sector.

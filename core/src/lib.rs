@@ -4,12 +4,14 @@
 pub mod ai;
 pub mod backend;
 pub mod clock;
+pub mod cost;
 pub mod crypt;
 pub mod engine;
 pub mod entropy;
 pub mod error;
 pub mod ingest;
 pub mod job;
+pub mod layer;
 pub mod people;
 pub mod ram;
 pub mod recall;

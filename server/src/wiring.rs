@@ -8,6 +8,7 @@ use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{Backend, OpenContext, Registry, Role};
 use hark_core::crypt::{Keyring, Vault};
 use hark_core::engine::Engine;
+use hark_core::layer::Profiles;
 use hark_core::store::Migration;
 use hark_core::{Clock, Entropy, Error, ErrorKind, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -168,7 +169,8 @@ pub async fn wire(
         jobs: backends.part(plan, Role::Jobs, Backend::jobs)?,
         vectors: backends.part(plan, Role::Vectors, Backend::vectors)?,
         keywords: backends.part(plan, Role::Keywords, Backend::keywords)?,
-        embedder: backends.optional(plan, Role::Embedder, Backend::embedder)?,
+        embedder: backends.optional(plan, Role::Embedder, Backend::embedder)?.map(Profiles::same),
+        chat: backends.optional(plan, Role::Chat, Backend::chat)?,
         extractor: extractor.unwrap_or_else(|| Arc::new(RuleExtractor)),
         classifier: classifier.unwrap_or_else(|| Arc::new(RuleClassifier)),
         vault: Vault::new(keyring, around.entropy.clone()),

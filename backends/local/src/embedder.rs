@@ -4,7 +4,7 @@ use crate::error::{EMBED, inference, task};
 use crate::lanes::Lanes;
 use crate::model::{PLACEHOLDER, TextModel};
 use async_trait::async_trait;
-use hark_core::ai::{EmbedPurpose, Embedder, EmbedderInfo};
+use hark_core::ai::{EmbedPurpose, Embedded, Embedder, EmbedderInfo};
 use hark_core::{Error, Result};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
@@ -46,6 +46,7 @@ impl LocalEmbedder {
             space: model.space().clone(),
             max_batch: MAX_BATCH,
             link_threshold: link_threshold.unwrap_or_else(|| model.link_threshold()),
+            remote: false,
         };
         let kept = Cache::builder().max_capacity(cache_texts as u64).time_to_live(KEPT_FOR).build();
         Self { info, model, lanes: Lanes::new(threads), kept }
@@ -82,7 +83,7 @@ impl Embedder for LocalEmbedder {
         &self.info
     }
 
-    async fn embed(&self, texts: &[String], purpose: EmbedPurpose) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], purpose: EmbedPurpose) -> Result<Embedded> {
         if texts.len() > MAX_BATCH {
             return Err(Error::invalid(EMBED, format!("at most {MAX_BATCH} texts a call, not {}", texts.len())));
         }
@@ -116,7 +117,9 @@ impl Embedder for LocalEmbedder {
             }
         }
         let vector = |key| found.get(key).and_then(Option::as_deref).map(<[f32]>::to_vec);
-        keys.iter().map(|key| vector(key).ok_or_else(|| inference("a text was left out"))).collect()
+        let vectors: Result<_> =
+            keys.iter().map(|key| vector(key).ok_or_else(|| inference("a text was left out"))).collect();
+        Ok(Embedded::free(vectors?))
     }
 }
 
@@ -189,7 +192,7 @@ mod tests {
         let embedder = embedder(&model, 100);
         let document = EmbedPurpose::Document(None);
         let many: Vec<String> = (0..20).map(|i| "x".repeat(i % 10 + 1)).collect();
-        let vectors = embedder.embed(&many, document).await.unwrap();
+        let vectors = embedder.embed(&many, document).await.unwrap().vectors;
         for (text, vector) in many.iter().zip(&vectors) {
             let length = text.len() as f32;
             assert!((vector[0] / vector[1] - length).abs() < 1e-3);
@@ -230,7 +233,7 @@ mod tests {
         let embedder = embedder(&recording(2), 0);
         let error = embedder.embed(&vec![String::new(); MAX_BATCH + 1], EmbedPurpose::Query).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(embedder.embed(&[], EmbedPurpose::Query).await.unwrap().is_empty());
+        assert!(embedder.embed(&[], EmbedPurpose::Query).await.unwrap().vectors.is_empty());
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ async fn a_folder_becomes_a_model_that_embeds_and_is_listed() {
     let info = embedder.info().clone();
     assert!(info.space.model.starts_with("tiny-"), "{}", info.space.model);
     assert_eq!((info.space.dimensions, info.link_threshold), (32, 0.9));
-    let vectors = embedder.embed(&["one".into(), "two".into()], EmbedPurpose::Query).await.unwrap();
+    let vectors = embedder.embed(&["one".into(), "two".into()], EmbedPurpose::Query).await.unwrap().vectors;
     assert!(vectors[0] != vectors[1]);
 
     let listed = list(&models).unwrap();
@@ -56,10 +56,10 @@ async fn the_published_small_files_are_heeded_and_change_the_space() {
     fetched("short").await.unwrap();
     let embedder = common::embedder(json!({"model": "short", "models_dir": "."}), plain.path()).await;
     let long = ["abcdef and more".to_owned(), "abcdef but less".to_owned()];
-    let cut = embedder.embed(&long, EmbedPurpose::Query).await.unwrap();
+    let cut = embedder.embed(&long, EmbedPurpose::Query).await.unwrap().vectors;
     assert_eq!(cut[0], cut[1]);
     let embedder = common::embedder(json!({"model": "tiny"}), plain.path()).await;
-    let full = embedder.embed(&long, EmbedPurpose::Query).await.unwrap();
+    let full = embedder.embed(&long, EmbedPurpose::Query).await.unwrap().vectors;
     assert!(full[0] != full[1]);
 
     // The first piece is the same for every text: with this pooling this model can tell nothing apart.
@@ -68,7 +68,7 @@ async fn the_published_small_files_are_heeded_and_change_the_space() {
     let after = fetched("short").await.unwrap();
     assert_ne!(before, Some(after.space));
     let embedder = common::embedder(json!({"model": "short", "models_dir": "."}), plain.path()).await;
-    let first = embedder.embed(&["x".into(), "y".into()], EmbedPurpose::Query).await.unwrap();
+    let first = embedder.embed(&["x".into(), "y".into()], EmbedPurpose::Query).await.unwrap().vectors;
     assert_eq!(first[0], first[1]);
 
     fs::write(source.path().join("1_Pooling/config.json"), r#"{"pooling_mode_max_tokens": true}"#).unwrap();

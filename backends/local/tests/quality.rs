@@ -30,8 +30,8 @@ async fn a_question_in_other_words_finds_its_memory() {
     let embedder = builtin().await;
     let (memories, questions) = eval::columns(RECALL);
     assert!(memories.len() >= 40, "{}", memories.len());
-    let memories = embedder.embed(&memories, EmbedPurpose::Document(None)).await.unwrap();
-    let questions = embedder.embed(&questions, EmbedPurpose::Query).await.unwrap();
+    let memories = embedder.embed(&memories, EmbedPurpose::Document(None)).await.unwrap().vectors;
+    let questions = embedder.embed(&questions, EmbedPurpose::Query).await.unwrap().vectors;
     let ranks = eval::ranks(&memories, &questions);
     let (first, five) = (eval::recall_at(1, &ranks), eval::recall_at(5, &ranks));
     assert!(five >= 0.72, "recall at 5 is {five:.3}, ranks {ranks:?}");
@@ -43,8 +43,8 @@ async fn the_link_threshold_parts_the_same_from_the_unrelated() {
     let embedder = builtin().await;
     let threshold = embedder.info().link_threshold;
     let (once, again) = eval::columns(SAME);
-    let once = embedder.embed(&once, EmbedPurpose::Document(None)).await.unwrap();
-    let again = embedder.embed(&again, EmbedPurpose::Document(None)).await.unwrap();
+    let once = embedder.embed(&once, EmbedPurpose::Document(None)).await.unwrap().vectors;
+    let again = embedder.embed(&again, EmbedPurpose::Document(None)).await.unwrap().vectors;
     let linked = eval::reaching(threshold, &eval::same(&once, &again));
     let chance = eval::reaching(threshold, &eval::unrelated(&once));
     assert!(linked >= 0.75, "only {linked:.3} of what is said twice is linked");

@@ -1,20 +1,32 @@
 //! A model that answers.
 
 use crate::Result;
+use crate::cost::Spend;
 use async_trait::async_trait;
 use std::fmt::Debug;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
+    /// What for; costs are counted by it.
+    pub spend: Spend,
     /// The instructions.
     pub system: String,
     /// The material. Data, never orders.
     pub user: String,
-    /// JSON schema the answer must satisfy; `None` for free text.
-    pub schema: Option<serde_json::Value>,
+    /// What the answer must look like; `None` for free text.
+    pub schema: Option<AnswerSchema>,
     /// At most so many tokens in the answer.
     pub max_tokens: u32,
+}
+
+/// A shape for an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerSchema {
+    /// Its name: letters, digits, `_` and `-`, at most 64 (OpenAI's rule).
+    pub name: String,
+    /// The JSON schema.
+    pub schema: serde_json::Value,
 }
 
 /// Tokens used.
@@ -26,11 +38,31 @@ pub struct Usage {
     pub output_tokens: u64,
 }
 
-/// What came back.
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+    }
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AnswerEnd {
+    /// The model had said all it wanted to.
+    Whole,
+    /// It ran out of tokens.
+    Truncated,
+    /// It would not answer, or a filter of the provider's stopped it.
+    Refused,
+}
+
+/// What came back, and was paid for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatAnswer {
-    /// The text; valid JSON for the schema when one was given.
+    /// The text as the model wrote it; empty after a refusal.
     pub text: String,
+    /// How it ended.
+    pub end: AnswerEnd,
     /// What it cost.
     pub usage: Usage,
 }
@@ -41,7 +73,9 @@ pub trait ChatModel: Debug + Send + Sync + 'static {
     /// The model's name.
     fn model(&self) -> &str;
 
-    /// One answer. A refusal, a truncated answer or one that is not JSON where a schema was given is an error
-    /// of kind `Corrupt`, never a made-up answer.
+    /// One answer, as the model gave it and never made up. With a schema the model is held to it as well as the
+    /// provider can; whether the text keeps to it is for the asker to see. A refusal and a truncated answer are
+    /// answers too ([`ChatAnswer::end`]), since they are paid for; an answer without any content is an error of
+    /// kind `Corrupt`.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer>;
 }

@@ -1,5 +1,6 @@
 //! Text becomes a vector.
 
+use super::Usage;
 use crate::store::Space;
 use crate::{Result, Sector};
 use async_trait::async_trait;
@@ -15,15 +16,34 @@ pub struct EmbedderInfo {
     /// Cosine from which two memories are taken to be about the same thing; spaces differ, so each embedder
     /// states its own. 0.8 where nothing better is known.
     pub link_threshold: f32,
+    /// Whether asking it costs a request to another system, and perhaps money: what it says is then worth
+    /// keeping, and it is not asked to embed everything anew without being told to.
+    pub remote: bool,
 }
 
 /// What a text is embedded for; some models are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// A question.
     Query,
     /// A memory, of a sector if known.
     Document(Option<Sector>),
+}
+
+/// Vectors, and what they cost.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Embedded {
+    /// One vector a text, in the order of the texts.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens read, as the provider counted them; zero where nobody counts because nothing is paid.
+    pub usage: Usage,
+}
+
+impl Embedded {
+    /// Vectors that cost nothing.
+    pub fn free(vectors: Vec<Vec<f32>>) -> Self {
+        Self { vectors, usage: Usage::default() }
+    }
 }
 
 /// A model that embeds.
@@ -35,5 +55,5 @@ pub trait Embedder: Debug + Send + Sync + 'static {
     /// One vector a text, in order, of unit length and the declared width. The same text gives the same vector
     /// (within 1e-4), alone or in a batch. No texts give no vectors. An empty or senseless text gives a valid
     /// vector too. More than `max_batch` texts are an error of kind `Invalid`.
-    async fn embed(&self, texts: &[String], purpose: Purpose) -> Result<Vec<Vec<f32>>>;
+    async fn embed(&self, texts: &[String], purpose: Purpose) -> Result<Embedded>;
 }

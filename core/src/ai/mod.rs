@@ -6,7 +6,7 @@ mod classifier;
 mod embedder;
 mod extractor;
 
-pub use chat::{ChatAnswer, ChatModel, ChatRequest, Usage};
+pub use chat::{AnswerEnd, AnswerSchema, ChatAnswer, ChatModel, ChatRequest, Usage};
 pub use classifier::{Classified, Classifier};
-pub use embedder::{Embedder, EmbedderInfo, Purpose as EmbedPurpose};
+pub use embedder::{Embedded, Embedder, EmbedderInfo, Purpose as EmbedPurpose};
 pub use extractor::Extractor;

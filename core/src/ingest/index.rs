@@ -41,7 +41,7 @@ async fn words(engine: &Engine, scope: &Scope, memories: &[Memory]) -> Result<()
 
 async fn finish(engine: &Engine, scope: &Scope, memories: &[Memory], rows: Vec<VectorRow>) -> Result<()> {
     if let Some(embedder) = engine.embedder.as_ref().filter(|_| !rows.is_empty()) {
-        engine.vectors.upsert(scope, &embedder.info().space, &rows).await?;
+        engine.vectors.upsert(scope, &embedder.background.info().space, &rows).await?;
     }
     let ids: Vec<MemoryId> = memories.iter().map(|m| m.id.clone()).collect();
     engine.memory.mark_indexed(scope, &ids).await
@@ -62,10 +62,10 @@ pub(super) async fn vectors_of(engine: &Engine, memories: &[Memory]) -> Result<V
     let mut by_sector: Vec<&Memory> = memories.iter().collect();
     by_sector.sort_by_key(|m| m.sector);
     for group in by_sector.chunk_by(|a, b| a.sector == b.sector) {
-        for batch in group.chunks(embedder.info().max_batch.max(1)) {
+        for batch in group.chunks(embedder.background.info().max_batch.max(1)) {
             let texts: Vec<String> = batch.iter().map(|m| m.content.clone()).collect();
             let purpose = EmbedPurpose::Document(Some(batch[0].sector));
-            let vectors = embedder.embed(&texts, purpose).await?;
+            let vectors = embedder.background.embed(&texts, purpose).await?.vectors;
             rows.extend(batch.iter().zip(vectors).map(|(memory, vector)| VectorRow {
                 id: memory.id.clone(),
                 sector: memory.sector,

@@ -17,7 +17,7 @@ pub(super) async fn write(
 ) -> Result<usize> {
     let Some(embedder) = &engine.embedder else { return Ok(0) };
     let Some(user) = engine.memory.user(scope).await? else { return Ok(0) };
-    let info = embedder.info();
+    let info = embedder.background.info();
     // Callers with too many vectors to hold go without automatic links: no person says so much.
     let Some(warm) = cache.get(&*engine.vectors, scope, &info.space, user.revision).await? else { return Ok(0) };
     let now = engine.clock.now();

@@ -50,7 +50,7 @@ impl Ingest {
     pub async fn lag(&self) -> Result<Lag> {
         let memories = self.engine.memory.count_memories().await?;
         let vectors = match &self.engine.embedder {
-            Some(embedder) => self.engine.vectors.count(&embedder.info().space).await?,
+            Some(embedder) => self.engine.vectors.count(&embedder.background.info().space).await?,
             None => memories,
         };
         Ok(Lag { memories, words: self.engine.keywords.count().await?, vectors })
@@ -63,7 +63,7 @@ impl Ingest {
     /// # Errors
     /// What the stores and the embedder say.
     pub async fn reindex(&self, clear: bool, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<u64> {
-        let space = self.engine.embedder.as_ref().map(|e| e.info().space.clone());
+        let space = self.engine.embedder.as_ref().map(|e| e.background.info().space.clone());
         if clear {
             self.engine.keywords.clear().await?;
             if let Some(space) = &space {

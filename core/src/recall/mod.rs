@@ -110,7 +110,10 @@ impl Recall {
     pub async fn warm(&self, scope: &Scope) -> Result<()> {
         let Some(user) = self.engine.memory.user(scope).await? else { return Ok(()) };
         let Some(embedder) = &self.engine.embedder else { return Ok(()) };
-        self.cache.get(&*self.engine.vectors, scope, &embedder.info().space, user.revision).await.map(|_| ())
+        self.cache
+            .get(&*self.engine.vectors, scope, &embedder.interactive.info().space, user.revision)
+            .await
+            .map(|_| ())
     }
 
     /// The time the initiation webhook may take.

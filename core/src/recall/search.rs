@@ -84,7 +84,7 @@ async fn vector_side(
     let Some(embedder) = &engine.embedder else { return (VectorSide::NoEmbedder, Vec::new(), Duration::ZERO) };
     let begun = Instant::now();
     let texts = [query.text.clone()];
-    let embedded = timeout(budget, embedder.embed(&texts, EmbedPurpose::Query)).await;
+    let embedded = timeout(budget, embedder.interactive.embed(&texts, EmbedPurpose::Query)).await;
     let took = begun.elapsed();
     let vector = match embedded {
         Err(Elapsed { .. }) => return (VectorSide::EmbeddingLate, Vec::new(), took),
@@ -92,7 +92,7 @@ async fn vector_side(
             tracing::warn!(error = ?error, "embedding failed, words answer");
             return (VectorSide::EmbeddingFailed, Vec::new(), took);
         }
-        Ok(Ok(vectors)) => vectors.into_iter().next().unwrap_or_default(),
+        Ok(Ok(embedded)) => embedded.vectors.into_iter().next().unwrap_or_default(),
     };
     let left = budget.saturating_sub(took);
     let searched = timeout(left, nearest(engine, cache, config, scope, query, &vector)).await;
@@ -112,7 +112,7 @@ async fn nearest(
     vector: &[f32],
 ) -> Result<Vec<ScoredId>> {
     let Some(embedder) = &engine.embedder else { return Ok(Vec::new()) };
-    let space = &embedder.info().space;
+    let space = &embedder.interactive.info().space;
     let Some(user) = engine.memory.user(scope).await? else { return Ok(Vec::new()) };
     let Some(warm) = cache.get(&*engine.vectors, scope, space, user.revision).await? else {
         return engine.vectors.search(scope, space, vector, &query.sectors, config.candidates).await;

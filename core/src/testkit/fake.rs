@@ -1,7 +1,8 @@
 //! Models that cost nothing and always say the same.
 
 use crate::ai::{
-    ChatAnswer, ChatModel, ChatRequest, Classified, Classifier, EmbedPurpose, Embedder, EmbedderInfo, Extractor, Usage,
+    AnswerEnd, ChatAnswer, ChatModel, ChatRequest, Classified, Classifier, EmbedPurpose, Embedded, Embedder,
+    EmbedderInfo, Extractor, Usage,
 };
 use crate::store::Space;
 use crate::{Candidate, Error, ErrorKind, MemoryKind, Result, Sector, Speaker, Transcript};
@@ -26,7 +27,7 @@ impl FakeEmbedder {
     pub fn new(dimensions: usize) -> Self {
         let dimensions = dimensions.max(1);
         let space = Space { model: format!("fake-{dimensions}"), dimensions };
-        Self(EmbedderInfo { space, max_batch: 64, link_threshold: 0.8 })
+        Self(EmbedderInfo { space, max_batch: 64, link_threshold: 0.8, remote: false })
     }
 
     /// The same, taking at most so many texts a call.
@@ -96,11 +97,11 @@ impl Embedder for FakeEmbedder {
         &self.0
     }
 
-    async fn embed(&self, texts: &[String], _: EmbedPurpose) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], _: EmbedPurpose) -> Result<Embedded> {
         if texts.len() > self.0.max_batch {
             return Err(Error::invalid("fake.embed", format!("at most {} texts a call", self.0.max_batch)));
         }
-        Ok(texts.iter().map(|text| self.vector(text)).collect())
+        Ok(Embedded::free(texts.iter().map(|text| self.vector(text)).collect()))
     }
 }
 
@@ -151,22 +152,21 @@ impl ChatModel for ScriptedChat {
 
     async fn chat(&self, request: &ChatRequest) -> Result<ChatAnswer> {
         self.asked.lock().expect("no panics while held").push(request.clone());
-        let corrupt = |why| Error::new(ErrorKind::Corrupt, "fake.chat", why);
         let next = self.answers.lock().expect("no panics while held").pop_front();
-        let text = match next {
+        let (text, end) = match next {
             None => return Err(Error::new(ErrorKind::Internal, "fake.chat", "the script has no more answers")),
             Some(Err(error)) => return Err(error),
-            Some(Ok(ChatReply::Refusal)) => return Err(corrupt("the model refused")),
-            Some(Ok(ChatReply::Truncated(_))) => return Err(corrupt("the answer was cut off")),
-            Some(Ok(ChatReply::Text(text))) => text,
+            Some(Ok(ChatReply::Refusal)) => (String::new(), AnswerEnd::Refused),
+            Some(Ok(ChatReply::Truncated(text))) => (text, AnswerEnd::Truncated),
+            Some(Ok(ChatReply::Text(text))) => (text, AnswerEnd::Whole),
         };
-        if request.schema.is_some() && serde_json::from_str::<serde_json::Value>(&text).is_err() {
-            return Err(corrupt("the answer is not JSON"));
+        if text.is_empty() && end == AnswerEnd::Whole {
+            return Err(Error::new(ErrorKind::Corrupt, "fake.chat", "the answer has no content"));
         }
         let tokens = |text: &str| text.split_whitespace().count() as u64;
         let usage =
             Usage { input_tokens: tokens(&request.system) + tokens(&request.user), output_tokens: tokens(&text) };
-        Ok(ChatAnswer { text, usage })
+        Ok(ChatAnswer { text, end, usage })
     }
 }
 
@@ -214,11 +214,12 @@ impl Classifier for FakeClassifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::Spend;
 
     #[tokio::test]
     async fn shared_words_mean_closeness() {
         let texts = ["The delivery was late", "Late deliveries", "Plays the piano"].map(str::to_owned);
-        let v = FakeEmbedder::default().embed(&texts, EmbedPurpose::Query).await.unwrap();
+        let v = FakeEmbedder::default().embed(&texts, EmbedPurpose::Query).await.unwrap().vectors;
         let cosine = |a: usize, b: usize| v[a].iter().zip(&v[b]).map(|(x, y)| x * y).sum::<f32>();
         assert!(cosine(0, 1) > 0.9, "{}", cosine(0, 1));
         assert!(cosine(0, 2).abs() < 0.4, "{}", cosine(0, 2));
@@ -228,7 +229,13 @@ mod tests {
     async fn a_script_that_is_over_is_an_error_and_questions_are_remembered() {
         let chat = ScriptedChat::new(["yes"]);
         chat.then(Err(Error::new(ErrorKind::Timeout, "fake", "late")));
-        let request = ChatRequest { system: "s".to_owned(), user: "u".to_owned(), schema: None, max_tokens: 5 };
+        let request = ChatRequest {
+            spend: Spend::Check,
+            system: "s".to_owned(),
+            user: "u".to_owned(),
+            schema: None,
+            max_tokens: 5,
+        };
         assert_eq!(chat.chat(&request).await.unwrap().text, "yes");
         assert_eq!(chat.chat(&request).await.unwrap_err().kind(), ErrorKind::Timeout);
         assert_eq!(chat.chat(&request).await.unwrap_err().kind(), ErrorKind::Internal);

@@ -1,6 +1,6 @@
 //! Layers that fail, hang and recover on a script.
 
-use crate::ai::{EmbedPurpose, Embedder, EmbedderInfo};
+use crate::ai::{EmbedPurpose, Embedded, Embedder, EmbedderInfo};
 use crate::store::{
     KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId, Space, VectorCaps, VectorRow, VectorStore,
 };
@@ -166,7 +166,7 @@ impl Embedder for FlakyEmbedder {
         self.inner.info()
     }
 
-    async fn embed(&self, texts: &[String], purpose: EmbedPurpose) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], purpose: EmbedPurpose) -> Result<Embedded> {
         self.script.step("embed").await?;
         self.inner.embed(texts, purpose).await
     }
@@ -326,7 +326,7 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!hanging.is_finished());
         script.release(1);
-        assert_eq!(hanging.await.unwrap().unwrap().len(), 1);
+        assert_eq!(hanging.await.unwrap().unwrap().vectors.len(), 1);
         embedder.embed(&[], EmbedPurpose::Query).await.unwrap();
         assert_eq!(script.calls(), 3);
 

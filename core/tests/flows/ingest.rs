@@ -194,7 +194,7 @@ async fn erasing_a_caller_leaves_nothing_and_touches_nobody_else() {
     assert!(erased.memories >= 2 && erased.conversations == 1 && erased.identities == 1);
     assert_eq!(world.ingest.erase(&scope).await.unwrap(), Default::default());
     assert_eq!(world.engine.memory.user(&scope).await.unwrap(), None);
-    let space = Space { ..world.engine.embedder.as_ref().unwrap().info().space.clone() };
+    let space = Space { ..world.engine.embedder.as_ref().unwrap().background.info().space.clone() };
     assert_eq!(world.engine.vectors.count(&space).await.unwrap(), 1);
     assert_eq!(world.engine.keywords.count().await.unwrap(), 1);
     assert_ne!(world.scope_of(NUMBER).await, scope, "the number is a stranger's again");
@@ -207,7 +207,7 @@ async fn a_reindex_from_nothing_finds_everything_again() {
     let scope = world.scope_of(NUMBER).await;
     let before = world.recall.ask(&scope, &RecallQuery::new("delivery on friday")).await.unwrap().hits;
     world.engine.keywords.clear().await.unwrap();
-    let space = world.engine.embedder.as_ref().unwrap().info().space.clone();
+    let space = world.engine.embedder.as_ref().unwrap().background.info().space.clone();
     world.engine.vectors.clear(&space).await.unwrap();
     assert!(world.ingest.lag().await.unwrap().is_behind());
 

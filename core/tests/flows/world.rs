@@ -4,6 +4,7 @@ use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{OpenContext, Registry};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Call, Ingest, IngestConfig};
+use hark_core::layer::Profiles;
 use hark_core::people::{Claim, People};
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::testkit::fixtures::{tenant, transcript, vault};
@@ -41,7 +42,11 @@ impl World {
             jobs: ram.jobs().unwrap(),
             vectors: Arc::new(FlakyVectors::new(ram.vectors().unwrap(), vectors.clone())),
             keywords: Arc::new(FlakyKeywords::new(ram.keywords().unwrap(), keywords.clone())),
-            embedder: Some(Arc::new(FlakyEmbedder::new(Arc::new(FakeEmbedder::default()), embedder.clone()))),
+            embedder: Some(Profiles::same(Arc::new(FlakyEmbedder::new(
+                Arc::new(FakeEmbedder::default()),
+                embedder.clone(),
+            )))),
+            chat: None,
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
             vault: vault(),

@@ -2,7 +2,7 @@
 
 use super::switches::{Part, Switches};
 use async_trait::async_trait;
-use hark_core::ai::{Classified, Classifier, EmbedPurpose, Embedder, EmbedderInfo, Extractor};
+use hark_core::ai::{Classified, Classifier, EmbedPurpose, Embedded, Embedder, EmbedderInfo, Extractor};
 use hark_core::store::Space;
 use hark_core::{Candidate, MemoryKind, Result, Sector, Speaker, Transcript};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub(crate) struct Letters {
 impl Letters {
     pub(crate) fn new(switches: Arc<Switches>) -> Self {
         let space = Space { model: "letters".to_owned(), dimensions: 32 };
-        Self { switches, info: EmbedderInfo { space, max_batch: 64, link_threshold: 0.99 } }
+        Self { switches, info: EmbedderInfo { space, max_batch: 64, link_threshold: 0.99, remote: false } }
     }
 }
 
@@ -69,9 +69,9 @@ impl Embedder for Letters {
         &self.info
     }
 
-    async fn embed(&self, texts: &[String], _: EmbedPurpose) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: &[String], _: EmbedPurpose) -> Result<Embedded> {
         self.switches.gate(Part::Embedder).await?;
-        Ok(texts
+        let vectors = texts
             .iter()
             .map(|text| {
                 let mut vector = [0.01f32; 32];
@@ -81,6 +81,7 @@ impl Embedder for Letters {
                 let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
                 vector.iter().map(|x| x / length).collect()
             })
-            .collect())
+            .collect();
+        Ok(Embedded::free(vectors))
     }
 }

@@ -10,6 +10,7 @@ use chrono::Duration;
 use hark_core::Clock;
 use hark_core::ai::Embedder;
 use hark_core::engine::Engine;
+use hark_core::layer::Profiles;
 use hark_core::ram::{RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
 use hark_server::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Secret, Settings, WorkerSettings};
@@ -57,7 +58,8 @@ impl Harness {
             jobs: Arc::new(SwitchedJobs { inner: RamJobQueue::default(), switches: switches.clone() }),
             vectors: Arc::new(RamVectorStore::default()),
             keywords: Arc::new(RamKeywordStore::default()),
-            embedder: Some(Arc::new(Letters::new(switches.clone())) as Arc<dyn Embedder>),
+            embedder: Some(Profiles::same(Arc::new(Letters::new(switches.clone())) as Arc<dyn Embedder>)),
+            chat: None,
             extractor: extractor.clone(),
             classifier: Arc::new(Facts),
             vault: fixtures::vault(),

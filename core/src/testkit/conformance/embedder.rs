@@ -65,7 +65,7 @@ pub async fn an_embedder_says_sensible_things_of_itself(embedder: Arc<dyn Embedd
 pub async fn every_text_gets_one_vector_of_unit_length_and_the_declared_width(embedder: Arc<dyn Embedder>) {
     for text in ["Likes tea", "Wants the order delivered on Friday before noon, to the back door", "Wohnt in München"]
     {
-        let vectors = embedder.embed(&texts(&[text]), DOCUMENT).await.must();
+        let vectors = embedder.embed(&texts(&[text]), DOCUMENT).await.must().vectors;
         assert_eq!(vectors.len(), 1);
         valid(&*embedder, &vectors[0], text);
     }
@@ -78,7 +78,7 @@ pub async fn vectors_come_in_the_order_of_their_texts(embedder: Arc<dyn Embedder
     let mut turned = asked.clone();
     turned.reverse();
     let (forth, mut back) =
-        (embedder.embed(&asked, DOCUMENT).await.must(), embedder.embed(&turned, DOCUMENT).await.must());
+        (embedder.embed(&asked, DOCUMENT).await.must().vectors, embedder.embed(&turned, DOCUMENT).await.must().vectors);
     back.reverse();
     for i in 0..asked.len() {
         assert!(same(&forth[i], &back[i]), "text {i}");
@@ -89,10 +89,10 @@ pub async fn vectors_come_in_the_order_of_their_texts(embedder: Arc<dyn Embedder
 /// "The same text gives the same vector (within 1e-4), alone or in a batch."
 pub async fn a_text_gives_the_same_vector_alone_and_in_a_batch(embedder: Arc<dyn Embedder>) {
     let batch = texts(&["Likes tea", &"a rather long text ".repeat(20), "", "Likes tea"]);
-    let together = embedder.embed(&batch, DOCUMENT).await.must();
+    let together = embedder.embed(&batch, DOCUMENT).await.must().vectors;
     for (i, text) in batch.iter().enumerate() {
         for _ in 0..2 {
-            let alone = embedder.embed(std::slice::from_ref(text), DOCUMENT).await.must();
+            let alone = embedder.embed(std::slice::from_ref(text), DOCUMENT).await.must().vectors;
             assert!(same(&alone[0], &together[i]), "text {i}");
         }
     }
@@ -101,7 +101,7 @@ pub async fn a_text_gives_the_same_vector_alone_and_in_a_batch(embedder: Arc<dyn
 /// "No texts give no vectors."
 pub async fn no_texts_give_no_vectors(embedder: Arc<dyn Embedder>) {
     for purpose in [EmbedPurpose::Query, DOCUMENT] {
-        assert!(embedder.embed(&[], purpose).await.must().is_empty());
+        assert!(embedder.embed(&[], purpose).await.must().vectors.is_empty());
     }
 }
 
@@ -109,7 +109,7 @@ pub async fn no_texts_give_no_vectors(embedder: Arc<dyn Embedder>) {
 pub async fn an_empty_or_senseless_text_gives_a_valid_vector(embedder: Arc<dyn Embedder>) {
     let long = "words and words ".repeat(2_000);
     for text in ODD_TEXTS.into_iter().chain(["?!", "xqzw kjhg", &long]) {
-        let vectors = embedder.embed(&texts(&[text]), EmbedPurpose::Query).await.must();
+        let vectors = embedder.embed(&texts(&[text]), EmbedPurpose::Query).await.must().vectors;
         assert_eq!(vectors.len(), 1);
         valid(&*embedder, &vectors[0], text);
     }
@@ -121,7 +121,7 @@ pub async fn a_full_batch_is_taken_and_one_more_is_invalid(embedder: Arc<dyn Emb
     // A slow model with a large limit need not fill it for the sake of a test.
     let taken = limit.min(64);
     let full: Vec<_> = (0..taken).map(|i| format!("text {i}")).collect();
-    assert_eq!(embedder.embed(&full, DOCUMENT).await.must().len(), taken);
+    assert_eq!(embedder.embed(&full, DOCUMENT).await.must().vectors.len(), taken);
     if let Some(more) = limit.checked_add(1).filter(|more| *more <= 1_000_000) {
         let error = embedder.embed(&vec!["x".to_owned(); more], DOCUMENT).await.expect_err("more than it takes");
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
@@ -132,7 +132,7 @@ pub async fn a_full_batch_is_taken_and_one_more_is_invalid(embedder: Arc<dyn Emb
 pub async fn every_purpose_is_served(embedder: Arc<dyn Embedder>) {
     let sectors = Sector::ALL.map(|sector| EmbedPurpose::Document(Some(sector)));
     for purpose in [EmbedPurpose::Query, DOCUMENT].into_iter().chain(sectors) {
-        let vectors = embedder.embed(&texts(&["Likes tea"]), purpose).await.must();
+        let vectors = embedder.embed(&texts(&["Likes tea"]), purpose).await.must().vectors;
         valid(&*embedder, &vectors[0], &format!("{purpose:?}"));
     }
 }
@@ -142,10 +142,10 @@ pub async fn concurrent_callers_get_their_own_vectors(embedder: Arc<dyn Embedder
     let asked = |i: usize| texts(&[["Likes tea", "Has a dog", "Moved to Berlin", "Order 4711 is late"][i % 4]]);
     let answers = race(8, |i| {
         let (embedder, asked) = (Arc::clone(&embedder), asked(i));
-        async move { embedder.embed(&asked, DOCUMENT).await.must().remove(0) }
+        async move { embedder.embed(&asked, DOCUMENT).await.must().vectors.remove(0) }
     })
     .await;
     for (i, answer) in answers.iter().enumerate() {
-        assert!(same(answer, &embedder.embed(&asked(i), DOCUMENT).await.must()[0]), "caller {i}");
+        assert!(same(answer, &embedder.embed(&asked(i), DOCUMENT).await.must().vectors[0]), "caller {i}");
     }
 }

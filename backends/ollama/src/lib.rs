@@ -1,0 +1,1 @@
+//! Embeddings and chat of an Ollama server.

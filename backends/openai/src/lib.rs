@@ -1,0 +1,1 @@
+//! Embeddings and chat of OpenAI, or of any server that speaks its API.

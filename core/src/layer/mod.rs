@@ -1,0 +1,5 @@
+//! Policy around calls to models.
+
+mod profiles;
+
+pub use profiles::Profiles;
