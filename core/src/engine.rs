@@ -2,6 +2,7 @@
 
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
 use crate::crypt::Vault;
+use crate::ingest::NextSpace;
 use crate::layer::Profiles;
 use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
 use crate::{Clock, Entropy};
@@ -21,6 +22,8 @@ pub struct Engine {
     pub keywords: Arc<dyn KeywordStore>,
     /// The embedder; `None` for keyword search only.
     pub embedder: Option<Profiles<dyn Embedder>>,
+    /// The embedder that is to take over, while its space is being filled.
+    pub next: Option<NextSpace>,
     /// The chat model, for work in the background; `None` where rules do it.
     pub chat: Option<Arc<dyn ChatModel>>,
     /// What makes candidates of transcripts.

@@ -170,6 +170,7 @@ pub async fn wire(
         vectors: backends.part(plan, Role::Vectors, Backend::vectors)?,
         keywords: backends.part(plan, Role::Keywords, Backend::keywords)?,
         embedder: backends.optional(plan, Role::Embedder, Backend::embedder)?.map(Profiles::same),
+        next: None,
         chat: backends.optional(plan, Role::Chat, Backend::chat)?,
         extractor: extractor.unwrap_or_else(|| Arc::new(RuleExtractor)),
         classifier: classifier.unwrap_or_else(|| Arc::new(RuleClassifier)),

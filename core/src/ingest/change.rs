@@ -119,7 +119,12 @@ impl Ingest {
     pub async fn forget(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
         self.engine.vectors.delete(scope, ids).await?;
         self.engine.keywords.delete(scope, ids).await?;
-        self.engine.memory.delete_memories(scope, ids).await
+        let forgotten = self.engine.memory.delete_memories(scope, ids).await?;
+        // Once more: an index write that was under way may have come in between. It looks at the truth when it is
+        // done, so nothing can be left behind by both.
+        self.engine.vectors.delete(scope, ids).await?;
+        self.engine.keywords.delete(scope, ids).await?;
+        Ok(forgotten)
     }
 
     /// Forgets a caller: vectors, words, raw events, rows, and what is held in memory. Can be repeated.
@@ -132,6 +137,9 @@ impl Ingest {
         self.engine.keywords.erase(scope).await?;
         self.engine.jobs.delete_events(&scope.tenant, &events).await?;
         let erased = self.engine.memory.erase_user(scope).await?;
+        // Once more, as in `forget`.
+        self.engine.vectors.erase(scope).await?;
+        self.engine.keywords.erase(scope).await?;
         self.cache.forget(scope);
         Ok(erased)
     }

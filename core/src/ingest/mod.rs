@@ -11,6 +11,7 @@ mod extract;
 mod index;
 mod link;
 mod rebuild;
+mod space;
 mod store;
 mod summary;
 
@@ -18,6 +19,7 @@ pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
 pub use rebuild::Lag;
+pub use space::{NextSpace, SpaceCheck};
 
 use crate::engine::Engine;
 use crate::job::{EmbedMemories, JobPayload, LinkMemories, SummariseUser};

@@ -1,11 +1,23 @@
 //! The derived stores are brought up to the truth: what is pending, what lags behind, or everything.
 
 use super::{Ingest, index};
+use crate::ai::Embedder;
 use crate::store::{KeywordDoc, VectorRow};
 use crate::{IndexState, Memory, MemoryId, PageRequest, Result, Scope};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Memories rebuilt in one go.
 const BATCH: usize = 500;
+
+/// What a walk over all memories rebuilds.
+#[derive(Debug)]
+pub(super) struct Rebuild {
+    /// The keyword documents; the rows are then marked indexed too.
+    pub(super) words: bool,
+    /// The vectors in this embedder's space.
+    pub(super) embedder: Option<Arc<dyn Embedder>>,
+}
 
 /// How far the derived stores are behind the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,19 +75,24 @@ impl Ingest {
     /// # Errors
     /// What the stores and the embedder say.
     pub async fn reindex(&self, clear: bool, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<u64> {
-        let space = self.engine.embedder.as_ref().map(|e| e.background.info().space.clone());
+        let embedder = self.engine.embedder.as_ref().map(|e| e.background.clone());
         if clear {
             self.engine.keywords.clear().await?;
-            if let Some(space) = &space {
-                self.engine.vectors.clear(space).await?;
+            if let Some(embedder) = &embedder {
+                self.engine.vectors.clear(&embedder.info().space).await?;
             }
         }
+        self.rebuild(&Rebuild { words: true, embedder }, progress).await
+    }
+
+    /// Walks over every memory and rebuilds what is asked for.
+    pub(super) async fn rebuild(&self, what: &Rebuild, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<u64> {
         let all = self.engine.memory.count_memories().await?;
         let mut done = 0;
         let mut page = PageRequest::first(BATCH);
         loop {
             let batch = self.engine.memory.scan_memories(&page).await?;
-            self.rebuild_batch(&batch.items, space.as_ref()).await?;
+            self.rebuild_batch(&batch.items, what).await?;
             done += batch.items.len() as u64;
             progress(done, all.max(done));
             let Some(next) = batch.next_cursor else { break };
@@ -86,26 +103,26 @@ impl Ingest {
         Ok(done)
     }
 
-    async fn rebuild_batch(&self, batch: &[(Scope, Memory)], space: Option<&crate::store::Space>) -> Result<()> {
-        let docs: Vec<(Scope, KeywordDoc)> = batch.iter().map(|(s, m)| (s.clone(), index::doc(m))).collect();
-        self.engine.keywords.upsert_many(&docs).await?;
-        if let Some(space) = space {
+    async fn rebuild_batch(&self, batch: &[(Scope, Memory)], what: &Rebuild) -> Result<()> {
+        if what.words {
+            let docs: Vec<(Scope, KeywordDoc)> = batch.iter().map(|(s, m)| (s.clone(), index::doc(m))).collect();
+            self.engine.keywords.upsert_many(&docs).await?;
+        }
+        if let Some(embedder) = &what.embedder {
             let memories: Vec<Memory> = batch.iter().map(|(_, m)| m.clone()).collect();
-            let vectors = index::vectors_of(&self.engine, &memories).await?;
-            let rows: Vec<(Scope, VectorRow)> = vectors
-                .into_iter()
-                .filter_map(|row| {
-                    let owner = batch.iter().find(|(_, m)| m.id == row.id)?;
-                    Some((owner.0.clone(), row))
-                })
-                .collect();
-            self.engine.vectors.upsert_many(space, &rows).await?;
+            let owners: HashMap<&MemoryId, &Scope> = batch.iter().map(|(s, m)| (&m.id, s)).collect();
+            let vectors = index::vectors_of(&**embedder, &memories).await?.into_iter();
+            let rows: Vec<(Scope, VectorRow)> =
+                vectors.filter_map(|row| Some(((*owners.get(&row.id)?).clone(), row))).collect();
+            self.engine.vectors.upsert_many(&embedder.info().space, &rows).await?;
         }
         for group in batch.chunk_by(|a, b| a.0 == b.0) {
             let Some((scope, _)) = group.first() else { continue };
-            let pending = group.iter().filter(|(_, m)| m.index == IndexState::Pending);
-            let ids: Vec<MemoryId> = pending.map(|(_, m)| m.id.clone()).collect();
-            if !ids.is_empty() {
+            let memories: Vec<Memory> = group.iter().map(|(_, m)| m.clone()).collect();
+            index::withdraw_forgotten(&self.engine, scope, &memories).await?;
+            let pending = memories.iter().filter(|m| m.index == IndexState::Pending);
+            let ids: Vec<MemoryId> = pending.map(|m| m.id.clone()).collect();
+            if what.words && !ids.is_empty() {
                 self.engine.memory.mark_indexed(scope, &ids).await?;
             }
         }

@@ -1,5 +1,6 @@
 //! The truth: people, conversations, memories, links.
 
+use super::Space;
 use crate::{
     AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest,
     Result, Scope, Sector, TenantId, Timestamp, User, UserId,
@@ -163,6 +164,12 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// How many memories there are in all.
     async fn count_memories(&self) -> Result<u64>;
+
+    /// The space the memories' vectors are complete in; `None` until [`MemoryStore::set_space`].
+    async fn space(&self) -> Result<Option<Space>>;
+
+    /// Notes that the memories' vectors are complete in this space, and no longer in the one noted before.
+    async fn set_space(&self, space: &Space) -> Result<()>;
 
     /// Whether the store answers: a cheap read.
     async fn ping(&self) -> Result<()>;

@@ -4,4 +4,5 @@
 
 mod ingest;
 mod recall;
+mod space;
 mod world;

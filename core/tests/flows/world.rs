@@ -46,6 +46,7 @@ impl World {
                 Arc::new(FakeEmbedder::default()),
                 embedder.clone(),
             )))),
+            next: None,
             chat: None,
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),

@@ -59,6 +59,7 @@ impl Harness {
             vectors: Arc::new(RamVectorStore::default()),
             keywords: Arc::new(RamKeywordStore::default()),
             embedder: Some(Profiles::same(Arc::new(Letters::new(switches.clone())) as Arc<dyn Embedder>)),
+            next: None,
             chat: None,
             extractor: extractor.clone(),
             classifier: Arc::new(Facts),

@@ -144,6 +144,14 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.scan_memories(page).await
     }
+    async fn space(&self) -> Result<Option<Space>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.space().await
+    }
+    async fn set_space(&self, space: &Space) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.set_space(space).await
+    }
     async fn count_memories(&self) -> Result<u64> {
         self.switches.gate(Part::Truth).await?;
         self.inner.count_memories().await

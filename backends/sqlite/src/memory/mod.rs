@@ -9,7 +9,7 @@ mod walks;
 use crate::db::Db;
 use crate::error::Fault;
 use async_trait::async_trait;
-use hark_core::store::{Erased, MemoryFilter, MemoryStore, Resolved};
+use hark_core::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
     AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, Page, PageRequest, Result, Scope,
     Sector, TenantId, Timestamp, User, UserId,
@@ -165,6 +165,14 @@ impl MemoryStore for SqliteMemory {
 
     async fn count_memories(&self) -> Result<u64> {
         self.db.named("sqlite.count_memories", walks::count(&self.db).await)
+    }
+
+    async fn space(&self) -> Result<Option<Space>> {
+        self.db.named("sqlite.space", walks::space(&self.db).await)
+    }
+
+    async fn set_space(&self, space: &Space) -> Result<()> {
+        self.db.named("sqlite.set_space", walks::set_space(&self.db, space).await)
     }
 
     async fn ping(&self) -> Result<()> {

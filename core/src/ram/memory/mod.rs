@@ -4,7 +4,7 @@ mod state;
 
 use super::locked;
 use super::page::latest_first;
-use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved};
+use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Conversation, ConversationId, ConversationState, Identity, IndexState, Link, LinkId, Memory, MemoryId,
     MemoryState, Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
@@ -245,6 +245,15 @@ impl MemoryStore for RamMemoryStore {
             |(_, memory)| (DateTime::UNIX_EPOCH, memory.id.as_str()),
             |(scope, memory)| (scope.clone(), memory.clone()),
         )
+    }
+
+    async fn space(&self) -> Result<Option<Space>> {
+        Ok(self.state().space.clone())
+    }
+
+    async fn set_space(&self, space: &Space) -> Result<()> {
+        self.state().space = Some(space.clone());
+        Ok(())
     }
 
     async fn count_memories(&self) -> Result<u64> {

@@ -1,6 +1,6 @@
 //! What is kept, and the steps that touch more than one part of it.
 
-use crate::store::{Erased, Resolved};
+use crate::store::{Erased, Resolved, Space};
 use crate::{
     Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind, Link, LinkId, Memory,
     MemoryId, Result, Scope, TenantId, Timestamp, User, UserId,
@@ -25,6 +25,7 @@ pub(super) struct State {
     /// Whose each memory is: ids are unique over all scopes.
     pub(super) owners: BTreeMap<MemoryId, Scope>,
     pub(super) links: BTreeMap<Scope, BTreeMap<LinkId, Link>>,
+    pub(super) space: Option<Space>,
 }
 
 impl State {

@@ -1,7 +1,7 @@
 //! What was acknowledged is there after the process has ended.
 
 use super::{callers, memory_ids};
-use crate::store::{Erased, MemoryStore};
+use crate::store::{Erased, MemoryStore, Space};
 use crate::testkit::Reopen;
 use crate::testkit::fixtures::{after, conversation, memory, phone, scopes, sealed, start};
 use crate::testkit::suite::Must;
@@ -85,5 +85,16 @@ pub async fn what_was_removed_stays_removed_after_reopening(place: Place<'_>) {
     assert_eq!(store.count_memories().await.must(), 1);
     assert_eq!(store.user(&two).await.must(), None);
     assert_eq!(store.erase_user(&two).await.must(), Erased::default());
+    place.close(store).await;
+}
+
+/// Which model's vectors are complete: a restart must not forget it, or two models would be mixed.
+pub async fn the_space_survives_reopening(place: Place<'_>) {
+    let space = Space { model: "one".to_owned(), dimensions: 8 };
+    let store = place.open().await;
+    store.set_space(&space).await.must();
+    place.close(store).await;
+    let store = place.open().await;
+    assert_eq!(store.space().await.must(), Some(space));
     place.close(store).await;
 }

@@ -1,7 +1,7 @@
 //! Walks over everybody, and the revision that tells a cache what is still true.
 
 use super::{callers, ids, memory_ids};
-use crate::store::{MemoryFilter, MemoryStore};
+use crate::store::{MemoryFilter, MemoryStore, Space};
 use crate::testkit::fixtures::{after, memory, start};
 use crate::testkit::suite::{Must, walk};
 use crate::{ErrorKind, IndexState, Link, LinkKind, Memory, MemoryState, PageRequest, Scope};
@@ -167,6 +167,18 @@ pub async fn a_cursor_that_is_not_ours_is_invalid(store: Arc<dyn MemoryStore>) {
         ];
         for error in answers.into_iter().flatten() {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{cursor}: {error:?}");
+        }
+    }
+}
+
+/// "The space the memories' vectors are complete in; `None` until [it is set]", and the last one set stands.
+pub async fn the_space_is_noted_and_replaced(store: Arc<dyn MemoryStore>) {
+    assert_eq!(store.space().await.must(), None);
+    for (model, dimensions) in [("one", 8), ("two", 16), ("two", 32)] {
+        let space = Space { model: model.to_owned(), dimensions };
+        for _ in 0..2 {
+            store.set_space(&space).await.must();
+            assert_eq!(store.space().await.must(), Some(space.clone()));
         }
     }
 }

@@ -101,6 +101,7 @@ macro_rules! memory_store_suite {
                 a_scan_meets_every_memory_of_every_tenant_once,
                 a_scan_is_not_led_astray_by_writes,
                 memories_are_counted,
+                the_space_is_noted_and_replaced,
                 every_write_to_memories_or_links_raises_the_revision,
                 writes_of_others_leave_the_revision_alone,
                 a_cursor_that_is_not_ours_is_invalid,
@@ -124,6 +125,7 @@ macro_rules! memory_store_durability_suite {
                 conversations_survive_reopening,
                 memories_and_links_survive_reopening,
                 what_was_removed_stays_removed_after_reopening,
+                the_space_survives_reopening,
             ]
         );
     };
