@@ -31,6 +31,7 @@ pub mod lifecycle;
 pub mod middleware;
 pub mod models;
 pub mod running;
+pub mod spaces;
 pub mod telemetry;
 pub mod wiring;
 pub mod worker;

@@ -6,7 +6,8 @@ use crate::config::{Loaded, WorkerConfig};
 use crate::credentials::Credentials;
 use crate::data_dir::DataDir;
 use crate::lifecycle::Lifecycle;
-use crate::wiring::{Backends, Surroundings, wire};
+use crate::spaces::{self, OtherSpace};
+use crate::wiring::{Backends, Configured, Surroundings, wire};
 use crate::worker::Worker;
 use crate::{http, keys, telemetry};
 use hark_core::backend::Registry;
@@ -28,6 +29,8 @@ pub struct Start {
     pub worker: bool,
     /// Schemas are brought up to date; otherwise pending steps are refused.
     pub migrate: bool,
+    /// What to do when the memories' vectors are another model's.
+    pub other_space: OtherSpace,
 }
 
 /// A started Hark.
@@ -67,9 +70,10 @@ impl Running {
 
         let around =
             Surroundings { data_dir: folder.path(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-        let backends = Backends::open(&plan, registry, &around).await?;
+        let mut backends = Backends::open(&plan, registry, &around).await?;
+        let configured = Configured { loaded, plan: &plan, registry };
         let secrets = (&credentials, keyring);
-        let app = match wire(loaded, &plan, &backends, &around, secrets, metrics, start.migrate).await {
+        let app = match wire(&configured, &mut backends, &around, secrets, metrics, &start).await {
             Ok(app) => app,
             Err(e) => {
                 backends.close().await;
@@ -83,6 +87,7 @@ impl Running {
         if start.worker {
             spawn_worker(&app, &lifecycle, worker_settings(&config.worker, grace));
             spawn_catch_up(&app, &lifecycle);
+            spawn_filling(&app, &lifecycle);
         }
         if let Some(listener) = listener {
             spawn_http(&app, &lifecycle, listener);
@@ -167,6 +172,19 @@ fn spawn_catch_up(app: &App, lifecycle: &Lifecycle) {
     });
 }
 
+fn spawn_filling(app: &App, lifecycle: &Lifecycle) {
+    if app.engine.next.is_none() {
+        return;
+    }
+    let (app, soft) = (app.clone(), lifecycle.soft.clone());
+    lifecycle.tasks.spawn(async move {
+        tokio::select! {
+            () = spaces::fill(app) => {}
+            () = soft.cancelled() => {}
+        }
+    });
+}
+
 fn spawn_upkeep(app: &App, lifecycle: &Lifecycle) {
     let (metrics, soft) = (app.metrics.clone(), lifecycle.soft.clone());
     lifecycle.tasks.spawn(async move {
@@ -186,7 +204,7 @@ mod tests {
     use crate::config::{Flags, Sources};
     use std::path::Path;
 
-    const ALL: Start = Start { http: true, worker: true, migrate: true };
+    const ALL: Start = Start { http: true, worker: true, migrate: true, other_space: OtherSpace::Refuse };
 
     /// On the in-memory stores, in `folder`.
     fn loaded(folder: &Path, bind: &str) -> Loaded {

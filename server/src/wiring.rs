@@ -4,12 +4,15 @@
 use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, RoleInfo, Settings};
 use crate::config::{Choice, Config, Instance, Loaded, Plan};
 use crate::credentials::Credentials;
+use crate::running::Start;
+use crate::spaces;
+use hark_core::ai::Embedder;
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{Backend, OpenContext, Registry, Role};
 use hark_core::crypt::{Keyring, Vault};
 use hark_core::engine::Engine;
 use hark_core::layer::Profiles;
-use hark_core::store::Migration;
+use hark_core::store::{Migration, Space};
 use hark_core::{Clock, Entropy, Error, ErrorKind, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::path::Path;
@@ -27,6 +30,23 @@ pub struct Surroundings<'a> {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// What was configured, and the kinds there are.
+#[derive(Debug, Clone, Copy)]
+pub struct Configured<'a> {
+    /// The configuration.
+    pub loaded: &'a Loaded,
+    /// Who plays what.
+    pub plan: &'a Plan,
+    /// The kinds.
+    pub registry: &'a Registry,
+}
+
+impl Surroundings<'_> {
+    fn context(&self) -> OpenContext {
+        OpenContext { data_dir: self.data_dir.to_owned(), clock: self.clock.clone(), entropy: self.entropy.clone() }
+    }
+}
+
 /// Open backends, by name.
 #[derive(Debug)]
 pub struct Backends {
@@ -39,11 +59,7 @@ impl Backends {
     /// # Errors
     /// What the factory says, with the backend's name in front.
     pub async fn open(plan: &Plan, registry: &Registry, around: &Surroundings<'_>) -> Result<Self> {
-        let context = OpenContext {
-            data_dir: around.data_dir.to_owned(),
-            clock: around.clock.clone(),
-            entropy: around.entropy.clone(),
-        };
+        let context = around.context();
         let mut backends = Self { open: Vec::new() };
         for instance in &plan.instances {
             let section = serde_json::Value::Object(instance.options.clone());
@@ -56,6 +72,45 @@ impl Backends {
             }
         }
         Ok(backends)
+    }
+
+    /// A configured embedder of a space, whether or not it plays a part; opened if need be, and kept open if it is
+    /// the one.
+    ///
+    /// # Errors
+    /// `Config` for a section that is wrong. One that cannot be opened is only logged: it may not be the one.
+    async fn embedder_of(
+        &mut self,
+        space: &Space,
+        configured: &Configured<'_>,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<Profiles<dyn Embedder>>> {
+        let speaks = |backend: &dyn Backend| backend.embedder().filter(|e| e.info().space == *space);
+        for instance in configured.loaded.offering(Role::Embedder, configured.registry)? {
+            if let Some((_, backend)) = self.find(&instance.name) {
+                if let Some(embedder) = speaks(backend.as_ref()) {
+                    return Ok(Some(Profiles::same(embedder)));
+                }
+                continue;
+            }
+            let section = serde_json::Value::Object(instance.options.clone());
+            let opened = configured.registry.open(&instance.kind, section, &around.context()).await;
+            let backend = match opened {
+                Ok(backend) => backend,
+                Err(error) => {
+                    tracing::warn!(backend = instance.name, ?error, "not opened while looking for the old embedder");
+                    continue;
+                }
+            };
+            match speaks(backend.as_ref()) {
+                Some(embedder) => {
+                    self.open.push((instance, backend));
+                    return Ok(Some(Profiles::same(embedder)));
+                }
+                None => backend.close().await.unwrap_or_else(|error| tracing::warn!(%error, "could not be closed")),
+            }
+        }
+        Ok(None)
     }
 
     /// The schema steps that have not run yet, with the backend's name.
@@ -147,16 +202,16 @@ impl Backends {
 /// # Errors
 /// `Conflict` when steps are pending and may not be run; otherwise what the backends say.
 pub async fn wire(
-    loaded: &Loaded,
-    plan: &Plan,
-    backends: &Backends,
+    configured: &Configured<'_>,
+    backends: &mut Backends,
     around: &Surroundings<'_>,
     secrets: (&Credentials, Keyring),
     metrics: PrometheusHandle,
-    migrate: bool,
+    start: &Start,
 ) -> Result<App> {
     let (credentials, keyring) = secrets;
-    if migrate {
+    let (loaded, plan) = (configured.loaded, configured.plan);
+    if start.migrate {
         backends.migrate().await?;
     } else {
         refuse(&backends.pending().await?)?;
@@ -181,6 +236,9 @@ pub async fn wire(
     if matches!(plan.choice(Role::Chat), Choice::Backend(_)) {
         tracing::warn!("roles.chat is set, but nothing in this version asks a chat model");
     }
+
+    let find = async |space: &Space| backends.embedder_of(space, configured, around).await;
+    let engine = spaces::settle(engine, start.other_space, find).await?;
 
     let config = &loaded.config;
     Ok(App::new(

@@ -19,7 +19,7 @@ pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
 pub use rebuild::Lag;
-pub use space::{NextSpace, SpaceCheck};
+pub use space::{NextSpace, SpaceCheck, check_space};
 
 use crate::engine::Engine;
 use crate::job::{EmbedMemories, JobPayload, LinkMemories, SummariseUser};

@@ -4,6 +4,7 @@
 use super::rebuild::Rebuild;
 use super::{Ingest, index};
 use crate::ai::Embedder;
+use crate::engine::Engine;
 use crate::store::Space;
 use crate::{MemoryId, Result, Scope};
 use std::fmt;
@@ -56,25 +57,25 @@ impl NextSpace {
     }
 }
 
-impl Ingest {
-    /// Compares the embedder with the space that is noted in the truth. Where none is noted, or there is no
-    /// memory yet, the embedder's own is noted: data of a version that noted none is taken to fit, as it did then.
-    ///
-    /// # Errors
-    /// What the store says.
-    pub async fn check_space(&self) -> Result<SpaceCheck> {
-        let Some(embedder) = &self.engine.embedder else { return Ok(SpaceCheck::Same) };
-        let own = &embedder.background.info().space;
-        match self.engine.memory.space().await? {
-            Some(noted) if noted == *own => Ok(SpaceCheck::Same),
-            Some(noted) if self.engine.memory.count_memories().await? > 0 => Ok(SpaceCheck::Other(noted)),
-            _ => {
-                self.engine.memory.set_space(own).await?;
-                Ok(SpaceCheck::Same)
-            }
+/// Compares the embedder with the space that is noted in the truth. Where none is noted, or there is no memory
+/// yet, the embedder's own is noted: data of a version that noted none is taken to fit, as it did then.
+///
+/// # Errors
+/// What the store says.
+pub async fn check_space(engine: &Engine) -> Result<SpaceCheck> {
+    let Some(embedder) = &engine.embedder else { return Ok(SpaceCheck::Same) };
+    let own = &embedder.background.info().space;
+    match engine.memory.space().await? {
+        Some(noted) if noted == *own => Ok(SpaceCheck::Same),
+        Some(noted) if engine.memory.count_memories().await? > 0 => Ok(SpaceCheck::Other(noted)),
+        _ => {
+            engine.memory.set_space(own).await?;
+            Ok(SpaceCheck::Same)
         }
     }
+}
 
+impl Ingest {
     /// Notes that the vectors are complete in the embedder's own space, and empties the one noted before. For the
     /// end of a rebuild with another embedder.
     ///
@@ -91,7 +92,7 @@ impl Ingest {
         }
     }
 
-    /// Fills the space of [`crate::engine::Engine::next`] while the present one serves: every memory first, then
+    /// Fills the space of [`Engine::next`] while the present one serves: every memory first, then
     /// what was written meanwhile; then it is noted as the one to be served from, which counts from the next start
     /// on. Without a next space it does nothing. `progress` is told (done, all). Broken off, it can begin again: an
     /// embedding that was paid for comes from the cache.

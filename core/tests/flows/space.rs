@@ -2,7 +2,7 @@
 
 use crate::world::{NUMBER, World};
 use hark_core::ai::Embedder;
-use hark_core::ingest::{Ingest, IngestConfig, MemoryPatch, NewMemory, NextSpace, SpaceCheck};
+use hark_core::ingest::{Ingest, IngestConfig, MemoryPatch, NewMemory, NextSpace, SpaceCheck, check_space};
 use hark_core::recall::CallerCache;
 use hark_core::store::Space;
 use hark_core::testkit::{FakeEmbedder, FlakyEmbedder, Outcome, Script};
@@ -37,29 +37,29 @@ async fn left_behind(world: &World, spaces: &[&Space]) -> u64 {
 #[tokio::test]
 async fn the_first_space_is_noted_and_another_is_told_apart_once_there_are_memories() {
     let world = World::new().await;
-    assert_eq!(world.ingest.check_space().await.unwrap(), SpaceCheck::Same);
+    assert_eq!(check_space(&world.engine).await.unwrap(), SpaceCheck::Same);
     assert_eq!(world.engine.memory.space().await.unwrap(), Some(own_space(&world)));
 
     let other = Space { model: "other".to_owned(), dimensions: 3 };
     world.engine.memory.set_space(&other).await.unwrap();
-    assert_eq!(world.ingest.check_space().await.unwrap(), SpaceCheck::Same, "nothing to be lost yet");
+    assert_eq!(check_space(&world.engine).await.unwrap(), SpaceCheck::Same, "nothing to be lost yet");
 
     let scope = world.scope_of(NUMBER).await;
     world.ingest.add(&scope, vec![new("Likes tea")]).await.unwrap();
     world.engine.memory.set_space(&other).await.unwrap();
-    assert_eq!(world.ingest.check_space().await.unwrap(), SpaceCheck::Other(other.clone()));
+    assert_eq!(check_space(&world.engine).await.unwrap(), SpaceCheck::Other(other.clone()));
     assert_eq!(world.engine.memory.space().await.unwrap(), Some(other), "looking changes nothing");
 
     world.ingest.reindex(true, &|_, _| {}).await.unwrap();
     world.ingest.settle_space().await.unwrap();
-    assert_eq!(world.ingest.check_space().await.unwrap(), SpaceCheck::Same);
+    assert_eq!(check_space(&world.engine).await.unwrap(), SpaceCheck::Same);
 }
 
 #[tokio::test]
 async fn a_rebuild_in_another_space_empties_the_old_one_at_its_end() {
     let world = World::new().await;
     let scope = world.scope_of(NUMBER).await;
-    world.ingest.check_space().await.unwrap();
+    check_space(&world.engine).await.unwrap();
     world.ingest.add(&scope, vec![new("Likes tea"), new("Has a dog")]).await.unwrap();
     let (ingest, next) = with_next(&world, &Script::default());
     ingest.fill_next(&|done, all| assert!(done <= all)).await.unwrap();
@@ -68,8 +68,8 @@ async fn a_rebuild_in_another_space_empties_the_old_one_at_its_end() {
         embedder: Some(hark_core::layer::Profiles::same(Arc::new(FakeEmbedder::new(48)))),
         ..world.engine.clone()
     };
-    let started = Ingest::new(engine, Arc::new(CallerCache::new(8)), IngestConfig::default());
-    assert_eq!(started.check_space().await.unwrap(), SpaceCheck::Same);
+    let started = Ingest::new(engine.clone(), Arc::new(CallerCache::new(8)), IngestConfig::default());
+    assert_eq!(check_space(&engine).await.unwrap(), SpaceCheck::Same);
     assert!(!started.lag().await.unwrap().is_behind());
     world.engine.memory.set_space(&own_space(&world)).await.unwrap();
     started.settle_space().await.unwrap();
@@ -81,7 +81,7 @@ async fn a_rebuild_in_another_space_empties_the_old_one_at_its_end() {
 async fn the_present_space_serves_while_the_next_is_filled_and_followed() {
     let world = World::new().await;
     let scope = world.scope_of(NUMBER).await;
-    world.ingest.check_space().await.unwrap();
+    check_space(&world.engine).await.unwrap();
     world.ingest.add(&scope, vec![new("Likes tea"), new("Has a dog")]).await.unwrap();
     let script = Script::of([Outcome::Hang]);
     let (ingest, next) = with_next(&world, &script);
@@ -130,12 +130,12 @@ async fn the_present_space_serves_while_the_next_is_filled_and_followed() {
 async fn a_broken_off_filling_changes_nothing_and_goes_on_later() {
     let world = World::new().await;
     let scope = world.scope_of(NUMBER).await;
-    world.ingest.check_space().await.unwrap();
+    check_space(&world.engine).await.unwrap();
     world.ingest.add(&scope, vec![new("Likes tea"), new("Has a dog")]).await.unwrap();
     let script = Script::of([Outcome::fail(ErrorKind::Unavailable), Outcome::Pass, Outcome::fail(ErrorKind::Timeout)]);
     let (ingest, next) = with_next(&world, &script);
     assert_eq!(ingest.fill_next(&|_, _| {}).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(ingest.check_space().await.unwrap(), SpaceCheck::Same);
+    assert_eq!(check_space(&world.engine).await.unwrap(), SpaceCheck::Same);
 
     // The walk succeeds, what was written meanwhile cannot be followed: not complete, and not forgotten.
     ingest.add(&scope, vec![new("Moved to Leeds")]).await.unwrap();
@@ -149,7 +149,7 @@ async fn a_broken_off_filling_changes_nothing_and_goes_on_later() {
 async fn forgotten_while_embedding(forget: impl AsyncFn(&World, &Scope)) {
     let world = World::new().await;
     let scope = world.scope_of(NUMBER).await;
-    world.ingest.check_space().await.unwrap();
+    check_space(&world.engine).await.unwrap();
     world.embedder.push(Outcome::Hang);
     let adding = tokio::spawn({
         let (ingest, scope) = (world.ingest.clone(), scope.clone());
@@ -185,7 +185,7 @@ async fn a_memory_forgotten_while_it_is_embedded_leaves_nothing_behind() {
 async fn a_caller_erased_during_a_rebuild_leaves_nothing_behind() {
     let world = World::new().await;
     let scope = world.scope_of(NUMBER).await;
-    world.ingest.check_space().await.unwrap();
+    check_space(&world.engine).await.unwrap();
     world.ingest.add(&scope, vec![new("Has gout")]).await.unwrap();
     let script = Script::of([Outcome::Hang]);
     let (ingest, next) = with_next(&world, &script);

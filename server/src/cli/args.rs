@@ -33,6 +33,9 @@ pub struct ServeArgs {
     /// Refuse to start while schema steps are pending, instead of running them
     #[arg(long)]
     pub no_migrate: bool,
+    /// After another embedder was configured: make its vectors while answering from the old ones
+    #[arg(long)]
+    pub reindex: bool,
 }
 
 impl ServeArgs {
@@ -42,6 +45,7 @@ impl ServeArgs {
             bind: self.bind.or(other.bind),
             no_worker: self.no_worker || other.no_worker,
             no_migrate: self.no_migrate || other.no_migrate,
+            reindex: self.reindex || other.reindex,
         }
     }
 }

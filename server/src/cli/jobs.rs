@@ -7,13 +7,14 @@ use crate::app::App;
 use crate::config::Loaded;
 use crate::credentials::Credentials;
 use crate::running::{Running, Start};
+use crate::spaces::OtherSpace;
 use hark_core::backend::Registry;
 use hark_core::store::{Job, JobFilter, JobState};
 use hark_core::{Error, ErrorKind, JobId, PageRequest, Result};
 use serde_json::{Value, json};
 
 pub(super) async fn run(loaded: &Loaded, registry: &Registry, command: &JobsCommand) -> Result<()> {
-    let idle = Start { http: false, worker: false, migrate: false };
+    let idle = Start { http: false, worker: false, migrate: false, other_space: OtherSpace::Ignore };
     match Running::start(loaded, registry, idle).await {
         Ok(running) => {
             let done = execute(&Door::Folder(Box::new(running.app.clone())), command).await;

@@ -114,7 +114,7 @@ impl Cli {
                 *args = self.serve.clone();
             }
             Some(_) if self.serve != ServeArgs::default() => {
-                let what = "--bind, --no-worker and --no-migrate before a command only go with `serve`\n";
+                let what = "--bind, --no-worker, --no-migrate and --reindex before a command only go with `serve`\n";
                 return Err(Self::command().error(Misuse::ArgumentConflict, what));
             }
             Some(_) => {}

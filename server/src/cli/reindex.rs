@@ -3,13 +3,19 @@
 use super::output::{Progress, say};
 use crate::config::Loaded;
 use crate::running::{Running, Start};
+use crate::spaces::OtherSpace;
 use hark_core::Result;
 use hark_core::backend::Registry;
 
 pub(super) async fn run(loaded: &Loaded, registry: &Registry, clear: bool) -> Result<()> {
-    let running = Running::start(loaded, registry, Start { http: false, worker: false, migrate: true }).await?;
+    let start = Start { http: false, worker: false, migrate: true, other_space: OtherSpace::Ignore };
+    let running = Running::start(loaded, registry, start).await?;
     let progress = Progress::new("reindexing");
-    let count = running.app.ingest.reindex(clear, &|done, all| progress.at(done, all)).await;
+    let ingest = &running.app.ingest;
+    let count = match ingest.reindex(clear, &|done, all| progress.at(done, all)).await {
+        Ok(count) => ingest.settle_space().await.map(|()| count),
+        Err(error) => Err(error),
+    };
     progress.done();
     running.stop().await;
     say(format_args!("{} memories reindexed", count?));

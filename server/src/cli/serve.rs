@@ -3,16 +3,18 @@
 use super::{ServeArgs, output};
 use crate::config::Loaded;
 use crate::running::{Running, Start};
+use crate::spaces::OtherSpace;
 use hark_core::Result;
 use hark_core::backend::Registry;
 
 pub(super) async fn serve(loaded: &Loaded, registry: &Registry, args: &ServeArgs) -> Result<()> {
-    let start = Start { http: true, worker: !args.no_worker, migrate: !args.no_migrate };
+    let other_space = if args.reindex { OtherSpace::FillBeside } else { OtherSpace::Refuse };
+    let start = Start { http: true, worker: !args.no_worker, migrate: !args.no_migrate, other_space };
     run(loaded, registry, start).await
 }
 
 pub(super) async fn worker(loaded: &Loaded, registry: &Registry, migrate: bool) -> Result<()> {
-    run(loaded, registry, Start { http: false, worker: true, migrate }).await
+    run(loaded, registry, Start { http: false, worker: true, migrate, other_space: OtherSpace::Refuse }).await
 }
 
 async fn run(loaded: &Loaded, registry: &Registry, start: Start) -> Result<()> {

@@ -75,6 +75,21 @@ impl Loaded {
         Ok(plan)
     }
 
+    /// Every section of `[backends]` whose kind offers the part, used or not.
+    ///
+    /// # Errors
+    /// `Config`, as [`Loaded::plan`], for a section that is wrong.
+    pub(crate) fn offering(&self, role: Role, registry: &Registry) -> Result<Vec<Instance>> {
+        let mut offering = Vec::new();
+        for (name, section) in &self.config.backends {
+            let kind = section.get("kind").and_then(Value::as_str).unwrap_or(name);
+            if registry.info(kind).is_ok_and(|info| info.roles.contains(&role)) {
+                offering.push(self.instance(role, name, registry)?);
+            }
+        }
+        Ok(offering)
+    }
+
     fn choose(&self, role: Role, name: &str, registry: &Registry) -> Result<Choice> {
         let key = format!("roles.{}", role.name());
         match (name, role) {

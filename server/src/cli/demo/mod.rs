@@ -6,6 +6,7 @@ mod story;
 
 use crate::config::{Flags, Loaded, Sources};
 use crate::running::{Running, Start};
+use crate::spaces::OtherSpace;
 use hark_core::backend::Registry;
 use hark_core::{Error, ErrorKind, Result};
 
@@ -25,7 +26,8 @@ pub(super) async fn run(registry: &Registry) -> Result<()> {
 }
 
 async fn play(loaded: &Loaded, registry: &Registry) -> Result<()> {
-    let running = Running::start(loaded, registry, Start { http: true, worker: true, migrate: true }).await?;
+    let start = Start { http: true, worker: true, migrate: true, other_space: OtherSpace::Refuse };
+    let running = Running::start(loaded, registry, start).await?;
     let told = story::tell(&running).await;
     running.stop().await;
     told
