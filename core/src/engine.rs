@@ -28,6 +28,8 @@ pub struct Engine {
     pub chat: Option<Arc<dyn ChatModel>>,
     /// What makes candidates of transcripts.
     pub extractor: Arc<dyn Extractor>,
+    /// What steps in when the extractor has failed for too long; `None` where the extractor needs no model.
+    pub stand_in: Option<Arc<dyn Extractor>>,
     /// What gives sentences a sector.
     pub classifier: Arc<dyn Classifier>,
     /// Encryption and keyed hashes.

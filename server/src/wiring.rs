@@ -227,6 +227,7 @@ pub async fn wire(
         embedder: backends.optional(plan, Role::Embedder, Backend::embedder)?.map(Profiles::same),
         next: None,
         chat: backends.optional(plan, Role::Chat, Backend::chat)?,
+        stand_in: None,
         extractor: extractor.unwrap_or_else(|| Arc::new(RuleExtractor)),
         classifier: classifier.unwrap_or_else(|| Arc::new(RuleClassifier)),
         vault: Vault::new(keyring, around.entropy.clone()),

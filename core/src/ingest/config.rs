@@ -11,10 +11,13 @@ pub struct IngestConfig {
     pub max_links: usize,
     /// Sentences in a caller's summary.
     pub summary_sentences: usize,
+    /// When a chat model extracts and has failed a call for so many seconds, rules extract instead, and the call is
+    /// read again when the model is back. Until then the caller would be a stranger.
+    pub stand_in_after_secs: u64,
 }
 
 impl Default for IngestConfig {
     fn default() -> Self {
-        Self { max_links: 5, summary_sentences: 5 }
+        Self { max_links: 5, summary_sentences: 5, stand_in_after_secs: 900 }
     }
 }

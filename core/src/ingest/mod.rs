@@ -4,6 +4,7 @@
 //! all that follows is an upsert. Storing never waits for a model; what could not be embedded is embedded later.
 
 mod add;
+mod again;
 mod change;
 mod classify;
 mod config;
@@ -22,7 +23,7 @@ pub use rebuild::Lag;
 pub use space::{NextSpace, SpaceCheck, check_space};
 
 use crate::engine::Engine;
-use crate::job::{EmbedMemories, JobPayload, LinkMemories, SummariseUser};
+use crate::job::{EmbedMemories, ExtractAgain, JobPayload, LinkMemories, SummariseUser};
 use crate::people::{Claim, People};
 use crate::recall::CallerCache;
 use crate::store::NewJob;
@@ -30,6 +31,9 @@ use crate::{
     AgentId, Conversation, ConversationId, ConversationState, MemoryId, Result, Scope, TenantId, Timestamp, Transcript,
 };
 use std::sync::Arc;
+
+/// A model that has just failed is not asked again at once.
+const AGAIN_AFTER: chrono::Duration = chrono::Duration::minutes(5);
 
 /// A call that has ended, neutral of the platform it came from.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct Call {
     pub started_at: Timestamp,
     /// How long it took, in seconds, if told.
     pub duration_secs: Option<u32>,
+    /// When we were told of it.
+    pub received_at: Timestamp,
 }
 
 /// What became of a call.
@@ -126,17 +132,28 @@ impl Ingest {
         let conversation = self.keep(tenant, &call, Some(user.id.clone()), ConversationState::Learning).await?;
         // A conversation stays its first caller's, whatever this event claims.
         let scope = Scope { tenant: tenant.clone(), caller: conversation.caller.clone().unwrap_or(user.id) };
-        self.learn(&scope, conversation, transcript).await
+        self.learn(&scope, conversation, transcript, call.received_at).await
     }
 
-    async fn learn(&self, scope: &Scope, conversation: Conversation, transcript: &Transcript) -> Result<Ingested> {
-        let candidates = extract::checkpointed(&self.engine, scope, &conversation, transcript).await?;
-        let classified = classify::complete(&self.engine, candidates).await?;
-        let ids = store::write(&self.engine, scope, &conversation.id, transcript, classified).await?;
+    async fn learn(
+        &self,
+        scope: &Scope,
+        conversation: Conversation,
+        transcript: &Transcript,
+        since: Timestamp,
+    ) -> Result<Ingested> {
+        let extraction =
+            extract::checkpointed(&self.engine, &self.config, scope, &conversation, transcript, since).await?;
+        let classified = classify::complete(&self.engine, extraction.candidates.clone()).await?;
+        let ids = store::write(&self.engine, scope, &conversation.id, transcript, &extraction, classified).await?;
         let embedded = index::write(&self.engine, scope, &ids).await?;
         let now = self.engine.clock.now();
         self.engine.memory.finish_conversation(scope, &conversation.id, now).await?;
-        let follow_ups = self.follow_ups(scope, &ids, embedded, now)?;
+        let mut follow_ups = self.follow_ups(scope, &ids, embedded, now)?;
+        if extraction.stand_in {
+            let again = ExtractAgain { conversation_id: conversation.id.clone() }.job(&scope.tenant, now)?;
+            follow_ups.push(NewJob { run_at: now + AGAIN_AFTER, ..again });
+        }
         Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, follow_ups })
     }
 

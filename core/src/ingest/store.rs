@@ -1,5 +1,6 @@
 //! Candidates become rows of the truth.
 
+use super::extract::Extraction;
 use crate::ai::Classified;
 use crate::engine::Engine;
 use crate::{
@@ -14,6 +15,7 @@ pub(super) async fn write(
     scope: &Scope,
     conversation: &ConversationId,
     transcript: &Transcript,
+    extraction: &Extraction,
     candidates: Vec<(Candidate, Classified)>,
 ) -> Result<Vec<MemoryId>> {
     let now = engine.clock.now();
@@ -26,7 +28,7 @@ pub(super) async fn write(
             name = Some(slot.value.clone());
         }
         memories.push(Memory {
-            id: MemoryId::derived(&scope.tenant, conversation, index),
+            id: MemoryId::derived(&scope.tenant, conversation, extraction.place(index)),
             content: candidate.content,
             sector: classified.sector,
             kind: candidate.kind,

@@ -1,7 +1,7 @@
-//! The jobs Hark knows. Stored: `core/tests/stored/` holds old versions and what they must parse to.
+//! The jobs Hark knows. Stored: `core/tests/stored.rs` holds old versions and what they must parse to.
 
 use super::JobPayload;
-use crate::{EventId, MemoryId, UserId};
+use crate::{ConversationId, EventId, MemoryId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A kept event becomes memories.
@@ -15,6 +15,20 @@ impl JobPayload for IngestConversation {
     const NAME: &'static str = "ingest_conversation";
     fn key(&self) -> String {
         self.event_id.to_string()
+    }
+}
+
+/// A call that a stand-in read is read by the extractor itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtractAgain {
+    /// The call.
+    pub conversation_id: ConversationId,
+}
+
+impl JobPayload for ExtractAgain {
+    const NAME: &'static str = "extract_again";
+    fn key(&self) -> String {
+        self.conversation_id.to_string()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The truth: people, conversations, memories, links.
 
 use super::Space;
+use crate::crypt::Sealed;
 use crate::{
     AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest,
     Result, Scope, Sector, TenantId, Timestamp, User, UserId,
@@ -105,6 +106,16 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// Writes a conversation whole, except that a caller or a saved extraction that is there already is kept:
     /// the first one to be saved stands. Answers what is stored now.
     async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation>;
+
+    /// Puts another extraction in the place of the one that stands, if it still stands: a second reading. `false`,
+    /// and nothing is changed, if another one does, or the conversation is not there.
+    async fn replace_extraction(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        standing: &Sealed,
+        new: &Sealed,
+    ) -> Result<bool>;
 
     /// Marks a conversation learnt and counts the call once: the caller's `call_count` grows by one and
     /// `last_contact` moves to the call's start if that is later, only if the conversation was not learnt

@@ -5,4 +5,5 @@
 mod ingest;
 mod recall;
 mod space;
+mod stand_in;
 mod world;

@@ -48,6 +48,7 @@ impl World {
             )))),
             next: None,
             chat: None,
+            stand_in: None,
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
             vault: vault(),
@@ -91,6 +92,7 @@ impl World {
             transcript: Some(transcript(turns)),
             started_at: self.clock.now(),
             duration_secs: Some(60),
+            received_at: self.clock.now(),
         }
     }
 

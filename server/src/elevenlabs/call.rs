@@ -38,6 +38,7 @@ pub fn to_call(body: &[u8], received_at: Timestamp) -> Result<Call> {
         }),
         duration_secs: duration.and_then(|secs| u32::try_from(secs).ok()),
         started_at,
+        received_at,
     })
 }
 

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::elevenlabs::to_call;
 use hark_core::crypt::Purpose;
 use hark_core::ingest::Outcome;
-use hark_core::job::{EmbedMemories, IngestConversation, JobPayload, LinkMemories, SummariseUser};
+use hark_core::job::{EmbedMemories, ExtractAgain, IngestConversation, JobPayload, LinkMemories, SummariseUser};
 use hark_core::store::{Job, NewJob};
 use hark_core::{Error, ErrorKind, Scope, UserId};
 
@@ -31,6 +31,10 @@ type Handled = Result<Vec<NewJob>, Failure>;
 pub(super) async fn handle(app: &App, job: &Job) -> Handled {
     match job.name.as_str() {
         IngestConversation::NAME => ingest(app, job).await,
+        ExtractAgain::NAME => {
+            let ExtractAgain { conversation_id } = payload(job)?;
+            Ok(app.ingest.extract_again(&job.tenant, &conversation_id).await?.follow_ups)
+        }
         EmbedMemories::NAME => {
             let EmbedMemories { caller, memory_ids } = payload(job)?;
             app.ingest.embed(&scope(job, caller), &memory_ids).await?;
@@ -56,7 +60,8 @@ pub(super) async fn handle(app: &App, job: &Job) -> Handled {
 
 /// A job's name as a label: names come from a store, and labels must not grow.
 pub(super) fn label(name: &str) -> &'static str {
-    const KNOWN: [&str; 4] = [IngestConversation::NAME, EmbedMemories::NAME, LinkMemories::NAME, SummariseUser::NAME];
+    const KNOWN: [&str; 5] =
+        [IngestConversation::NAME, ExtractAgain::NAME, EmbedMemories::NAME, LinkMemories::NAME, SummariseUser::NAME];
     KNOWN.into_iter().find(|known| *known == name).unwrap_or("unknown")
 }
 
@@ -64,6 +69,7 @@ pub(super) fn label(name: &str) -> &'static str {
 pub(super) fn max_attempts(name: &str) -> u32 {
     match name {
         IngestConversation::NAME => IngestConversation::MAX_ATTEMPTS,
+        ExtractAgain::NAME => ExtractAgain::MAX_ATTEMPTS,
         EmbedMemories::NAME => EmbedMemories::MAX_ATTEMPTS,
         LinkMemories::NAME => LinkMemories::MAX_ATTEMPTS,
         _ => SummariseUser::MAX_ATTEMPTS,

@@ -61,6 +61,7 @@ impl Harness {
             embedder: Some(Profiles::same(Arc::new(Letters::new(switches.clone())) as Arc<dyn Embedder>)),
             next: None,
             chat: None,
+            stand_in: None,
             extractor: extractor.clone(),
             classifier: Arc::new(Facts),
             vault: fixtures::vault(),

@@ -87,6 +87,16 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.save_conversation(tenant, conversation).await
     }
+    async fn replace_extraction(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        standing: &crypt::Sealed,
+        new: &crypt::Sealed,
+    ) -> Result<bool> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.replace_extraction(tenant, id, standing, new).await
+    }
     async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {
         self.switches.gate(Part::Truth).await?;
         self.inner.finish_conversation(scope, id, now).await

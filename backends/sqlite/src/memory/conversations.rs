@@ -4,6 +4,7 @@ use crate::db::Db;
 use crate::error::Fault;
 use crate::page::{After, limit, page, rows};
 use crate::row::{self, micros, name};
+use hark_core::crypt::Sealed;
 use hark_core::{
     AgentId, Conversation, ConversationId, ConversationState, Page, PageRequest, Scope, TenantId, Timestamp, UserId,
 };
@@ -92,6 +93,23 @@ pub(super) async fn save(db: &Db, tenant: &TenantId, conversation: &Conversation
     let stored = read(&mut tx, tenant, &conversation.id).await?.ok_or(sqlx::Error::RowNotFound)?;
     tx.commit().await?;
     Ok(stored)
+}
+
+pub(super) async fn replace_extraction(
+    db: &Db,
+    tenant: &TenantId,
+    id: &ConversationId,
+    standing: &Sealed,
+    new: &Sealed,
+) -> Result<bool, Fault> {
+    let done = sqlx::query("UPDATE conversations SET extraction = ? WHERE tenant = ? AND id = ? AND extraction = ?")
+        .bind(new.as_bytes())
+        .bind(tenant.as_str())
+        .bind(id.as_str())
+        .bind(standing.as_bytes())
+        .execute(&db.writer)
+        .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 pub(super) async fn finish(db: &Db, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<(), Fault> {

@@ -9,6 +9,7 @@ mod walks;
 use crate::db::Db;
 use crate::error::Fault;
 use async_trait::async_trait;
+use hark_core::crypt::Sealed;
 use hark_core::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
     AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, Page, PageRequest, Result, Scope,
@@ -104,6 +105,17 @@ impl MemoryStore for SqliteMemory {
 
     async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation> {
         self.db.named("sqlite.save_conversation", conversations::save(&self.db, tenant, conversation).await)
+    }
+
+    async fn replace_extraction(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        standing: &Sealed,
+        new: &Sealed,
+    ) -> Result<bool> {
+        let replaced = conversations::replace_extraction(&self.db, tenant, id, standing, new).await;
+        self.db.named("sqlite.replace_extraction", replaced)
     }
 
     async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {

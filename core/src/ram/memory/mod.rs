@@ -4,6 +4,7 @@ mod state;
 
 use super::locked;
 use super::page::latest_first;
+use crate::crypt::Sealed;
 use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Conversation, ConversationId, ConversationState, Identity, IndexState, Link, LinkId, Memory, MemoryId,
@@ -130,6 +131,20 @@ impl MemoryStore for RamMemoryStore {
         }
         state.conversations.insert(key, saved.clone());
         Ok(saved)
+    }
+
+    async fn replace_extraction(
+        &self,
+        tenant: &TenantId,
+        id: &ConversationId,
+        standing: &Sealed,
+        new: &Sealed,
+    ) -> Result<bool> {
+        let mut state = self.state();
+        let found = state.conversations.get_mut(&(tenant.clone(), id.clone()));
+        let Some(conversation) = found.filter(|c| c.extraction.as_ref() == Some(standing)) else { return Ok(false) };
+        conversation.extraction = Some(new.clone());
+        Ok(true)
     }
 
     async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {

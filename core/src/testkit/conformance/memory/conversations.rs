@@ -139,6 +139,41 @@ pub async fn the_first_caller_and_extraction_stand(store: Arc<dyn MemoryStore>) 
     }
 }
 
+/// "Puts another extraction in the place of the one that stands, if it still stands"; nothing else changes.
+pub async fn an_extraction_is_replaced_only_while_it_stands(store: Arc<dyn MemoryStore>) {
+    let [one, _, other] = callers(&*store).await;
+    let first = Conversation { extraction: Some(sealed("first")), ..of(&one, "conv_1", 0) };
+    store.save_conversation(&one.tenant, &first).await.must();
+    let (standing, new) = (sealed("first"), sealed("second"));
+    assert!(!store.replace_extraction(&one.tenant, &first.id, &sealed("other"), &new).await.must());
+    assert!(!store.replace_extraction(&one.tenant, &"conv_missing".into(), &standing, &new).await.must());
+    assert!(!store.replace_extraction(&other.tenant, &first.id, &standing, &new).await.must());
+    assert_eq!(store.conversation(&one.tenant, &first.id).await.must(), Some(first.clone()));
+    assert!(store.replace_extraction(&one.tenant, &first.id, &standing, &new).await.must());
+    let second = Conversation { extraction: Some(new.clone()), ..first };
+    assert_eq!(store.conversation(&one.tenant, &second.id).await.must(), Some(second.clone()));
+    assert!(!store.replace_extraction(&one.tenant, &second.id, &standing, &new).await.must(), "it stands no more");
+}
+
+/// Of two second readings one stands.
+pub async fn racing_replacements_agree_on_one_extraction(store: Arc<dyn MemoryStore>) {
+    let [one, ..] = callers(&*store).await;
+    let first = Conversation { extraction: Some(sealed("first")), ..of(&one, "conv_1", 0) };
+    store.save_conversation(&one.tenant, &first).await.must();
+    let answers = race(8, |i| {
+        let (store, tenant, id) = (Arc::clone(&store), one.tenant.clone(), first.id.clone());
+        async move {
+            let mine = sealed(&i.to_string());
+            store.replace_extraction(&tenant, &id, &sealed("first"), &mine).await.must().then_some(mine)
+        }
+    })
+    .await;
+    let mut won = answers.into_iter().flatten();
+    let (winner, second) = (won.next(), won.next());
+    assert!(winner.is_some() && second.is_none());
+    assert_eq!(store.conversation(&one.tenant, &first.id).await.must().must().extraction, winner);
+}
+
 /// Two re-runs that race read the same extraction.
 pub async fn racing_saves_agree_on_one_extraction(store: Arc<dyn MemoryStore>) {
     let [one, ..] = callers(&*store).await;

@@ -65,6 +65,8 @@ macro_rules! memory_store_suite {
                 saving_again_replaces_everything_but_caller_and_extraction,
                 the_first_caller_and_extraction_stand,
                 racing_saves_agree_on_one_extraction,
+                an_extraction_is_replaced_only_while_it_stands,
+                racing_replacements_agree_on_one_extraction,
                 finishing_marks_learnt_and_counts_once,
                 finishing_concurrently_counts_once,
                 last_contact_never_moves_back,
