@@ -173,16 +173,6 @@ impl Backends {
     }
 
     fn roles(&self, plan: &Plan) -> Vec<RoleInfo> {
-        let all = [
-            Role::Memory,
-            Role::Jobs,
-            Role::Vectors,
-            Role::Keywords,
-            Role::Embedder,
-            Role::Chat,
-            Role::Extractor,
-            Role::Classifier,
-        ];
         let info = |role| match plan.choice(role) {
             Choice::Backend(name) => {
                 let (instance, backend) = self.find(name)?;
@@ -192,7 +182,7 @@ impl Backends {
             Choice::ByRules => Some(built_in(role, "by_rules")),
             Choice::None => Some(built_in(role, "none")),
         };
-        all.into_iter().filter_map(info).collect()
+        Role::ALL.into_iter().filter_map(info).collect()
     }
 }
 

@@ -26,6 +26,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// All of them, the truth first.
+    pub const ALL: [Self; 8] = [
+        Self::Memory,
+        Self::Jobs,
+        Self::Vectors,
+        Self::Keywords,
+        Self::Embedder,
+        Self::Chat,
+        Self::Extractor,
+        Self::Classifier,
+    ];
+
     /// The name in `[roles]`.
     pub fn name(self) -> &'static str {
         match self {

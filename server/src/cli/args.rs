@@ -83,6 +83,8 @@ pub enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Try every configured backend; say what is wrong and how to mend it
+    Doctor,
     /// Check and show the configuration
     Config {
         /// What to do.

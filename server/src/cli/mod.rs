@@ -4,6 +4,7 @@ mod args;
 mod client;
 mod config;
 mod demo;
+mod doctor;
 mod jobs;
 mod migrate;
 mod models;
@@ -87,6 +88,7 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 }
                 Command::Migrate => migrate::run(&loaded, registry).await,
                 Command::Reindex { keep } => reindex::run(&loaded, registry, !keep).await,
+                Command::Doctor => doctor::run(&loaded, registry).await,
                 Command::Config { command } => config::run(&loaded, registry, &command),
                 Command::Jobs { command } => jobs::run(&loaded, registry, &command).await,
                 Command::Models { command } => models::run(&loaded.config, server.models.as_deref(), &command).await,
