@@ -2,6 +2,7 @@
 //! never says the same thing twice, so a re-run reads instead of asking (and paying) again.
 
 use super::Call;
+use crate::cost::{Account, charged_to};
 use crate::crypt::{Purpose, Sealed};
 use crate::engine::Engine;
 use crate::{Candidate, Conversation, Result, Scope, TenantId, Transcript};
@@ -23,7 +24,12 @@ pub(super) async fn checkpointed(
     if let Some(saved) = &conversation.extraction {
         return open(engine, scope, conversation, saved);
     }
-    let candidates = engine.extractor.extract(transcript).await?;
+    let account = Account {
+        tenant: scope.tenant.clone(),
+        conversation: Some(conversation.id.clone()),
+        agent: conversation.agent.clone(),
+    };
+    let candidates = charged_to(account, engine.extractor.extract(transcript)).await?;
     let sealed = engine.vault.seal_json(&scope.tenant, Purpose::Extraction, conversation.id.as_str(), &candidates)?;
     let saving = Conversation { extraction: Some(sealed), ..conversation.clone() };
     let stored = engine.memory.save_conversation(&scope.tenant, &saving).await?;
