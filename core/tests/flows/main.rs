@@ -3,5 +3,6 @@
 #![expect(unreachable_pub, reason = "modules of a test binary")]
 
 mod ingest;
+mod prompt;
 mod recall;
 mod world;

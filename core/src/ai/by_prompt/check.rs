@@ -77,7 +77,7 @@ impl<'a> Checker<'a> {
     }
 
     fn name(&self, given: &Name) -> Option<Candidate> {
-        let name = clean(&given.name).trim_matches(|c: char| !c.is_alphanumeric() && c != '.').to_owned();
+        let name = clean(&given.name).trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
         let turns = self.turns(&given.turns);
         let sayable = (1..=60).contains(&name.chars().count()) && name.split(' ').count() <= 5;
         let letters = name.chars().all(|c| c.is_alphabetic() || " '’.-".contains(c));

@@ -36,7 +36,7 @@ pub(super) fn resolve(calendar: &Calendar, source: &Source<'_>) -> Option<Timest
     let spoken = calendar.days(source.around);
     let heard = calendar.only_day(source.cited);
     let at = match source.told.map(str::trim).filter(|t| !t.is_empty()) {
-        Some(told) => match read(calendar, told, said) {
+        Some(told) => match read(calendar, told, said, heard) {
             Some(at) => {
                 let day = calendar.day_of(at);
                 match heard {
@@ -53,8 +53,9 @@ pub(super) fn resolve(calendar: &Calendar, source: &Source<'_>) -> Option<Timest
             None => return None,
         },
         None if dated(source.kind) => {
+            // The sentence tells of everything as past; the caller's own words know which way they point.
             let own = calendar.only_day(source.content).filter(|day| spoken.contains(day));
-            calendar.noon(own.or(heard)?, said)
+            calendar.noon(heard.or(own)?, said)
         }
         None => return None,
     };
@@ -62,7 +63,7 @@ pub(super) fn resolve(calendar: &Calendar, source: &Source<'_>) -> Option<Timest
 }
 
 /// The day the model means; its own words are read as the caller's would be.
-fn read(calendar: &Calendar, told: &str, said: &str) -> Option<Timestamp> {
+fn read(calendar: &Calendar, told: &str, said: &str, heard: Option<NaiveDate>) -> Option<Timestamp> {
     if let Ok(at) = DateTime::parse_from_rfc3339(told) {
         return Some(at.with_timezone(&Utc));
     }
@@ -74,7 +75,9 @@ fn read(calendar: &Calendar, told: &str, said: &str) -> Option<Timestamp> {
             return calendar.local(clock);
         }
     }
-    calendar.only_day(told).map(|day| calendar.noon(day, said))
+    // "Friday" alone points where the caller's words point.
+    let day = heard.filter(|day| calendar.days(told).contains(day)).or_else(|| calendar.only_day(told))?;
+    Some(calendar.noon(day, said))
 }
 
 /// Whether a memory of the kind is about a day when its words name one. A preference for Fridays is not.
@@ -130,6 +133,8 @@ mod tests {
 
     #[test]
     fn without_a_word_of_the_model_the_rules_read() {
+        assert_eq!(day(None, MemoryKind::Event, "it arrived on friday").as_deref(), Some("2026-11-20"));
+        assert_eq!(day(Some("Friday"), MemoryKind::Event, "it arrived on friday").as_deref(), Some("2026-11-20"));
         assert_eq!(day(None, MemoryKind::Event, "it arrived yesterday").as_deref(), Some("2026-11-21"));
         assert_eq!(day(Some(" "), MemoryKind::Promise, "I'll call tomorrow").as_deref(), Some("2026-11-23"));
         assert_eq!(day(None, MemoryKind::Preference, "come on Friday"), None);

@@ -267,7 +267,9 @@ impl<'a> Ground<'a> {
         if denies(&tokens) && !around_denies(&around) {
             return false;
         }
-        let speakers: Vec<u32> = cited.iter().copied().filter(|t| by_agent || self.by_caller(*t)).collect();
+        // Who is spoken for must have said some of it: the agent of its promises, the caller of everything else.
+        let speaks = |turn: &u32| if by_agent { self.by_agent(*turn) } else { self.by_caller(*turn) };
+        let speakers: Vec<u32> = cited.iter().copied().filter(speaks).collect();
         let own = self.together(&speakers);
         content.iter().any(|t| holds(&own, t)) || speakers.iter().any(|turn| self.agrees(*turn))
     }
@@ -278,18 +280,20 @@ impl<'a> Ground<'a> {
         !tokens.is_empty() && tokens.iter().all(|t| t.text.chars().count() == 1 || holds(&self.all, t))
     }
 
-    /// Whether the caller gave this name: said it, or said yes to it.
+    /// Whether the caller gave this name: said all of it, spelt or not, and some of it where it is cited; or said yes to it.
     pub(super) fn named(&self, name: &str, cited: &[u32]) -> bool {
-        let tokens = tokens(name);
-        cited.iter().filter(|turn| self.by_caller(**turn)).any(|&turn| {
-            let mut turns = vec![turn];
-            if self.agrees(turn) {
-                turns.extend((0..turn).rev().find(|t| self.text(*t).is_some()));
-            }
-            let said = self.together(&turns);
-            !tokens.is_empty()
-                && tokens.iter().all(|t| !t.number && (said.name(&t.text) || t.text.chars().count() == 1))
-        })
+        let parts: Vec<Token> = tokens(name).into_iter().filter(|t| t.text.chars().count() > 1).collect();
+        let holds = |said: &Said, part: &Token| !part.number && said.name(&part.text);
+        let everywhere: Vec<u32> =
+            (0u32..).zip(&self.said).map(|(turn, _)| turn).filter(|t| self.by_caller(*t)).collect();
+        let callers = self.together(&everywhere);
+        !parts.is_empty()
+            && cited.iter().filter(|turn| self.by_caller(**turn)).any(|&turn| {
+                let own = self.together(&[turn]);
+                let given = parts.iter().any(|p| holds(&own, p)) && parts.iter().all(|p| holds(&callers, p));
+                let before = (0..turn).rev().find(|t| self.text(*t).is_some()).unwrap_or(turn);
+                given || (self.agrees(turn) && parts.iter().all(|p| holds(&self.together(&[before]), p)))
+            })
     }
 
     /// Whether the caller says yes to what the agent asked just before.

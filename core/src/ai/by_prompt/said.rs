@@ -54,6 +54,7 @@ impl Said {
     }
 
     fn add(&mut self, text: &str) {
+        self.runs.extend(reading::codes(text));
         let (mut run, mut letters) = (String::new(), String::new());
         for token in tokens(text) {
             if token.number {
@@ -123,7 +124,7 @@ impl Said {
         let short = figures.trim_start_matches('0');
         self.numbers.contains(figures)
             || (!short.is_empty() && self.numbers.contains(short))
-            || self.runs.iter().any(|run| run == figures || (figures.len() >= 3 && run.contains(figures)))
+            || self.runs.iter().any(|run| run == figures || (short.len() >= 3 && run.contains(short)))
     }
 
     /// Whether a word ends so.
@@ -202,8 +203,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                 ten = false;
                 continue;
             }
-            // A number has no plural, except on its way to a decade or a time of day.
-            word if !figures => reading::number(word).or_else(|| reading::number(word.trim_end_matches("th"))),
+            word if !figures => reading::number(word),
             _ => None,
         };
         let text = match value {
@@ -259,12 +259,14 @@ pub(super) fn stem(word: &str) -> String {
         ["ations", "ation", "ings", "ing", "ies", "ied", "ers", "ed", "es", "er", "ly", "s", "y", "e"];
     let front = ENDS.iter().find_map(|end| word.strip_suffix(end).filter(|front| front.chars().count() >= 3));
     let front = front.unwrap_or(word);
-    let mut chars = front.chars().rev();
-    let doubled = front.len() < word.len() && chars.next() == chars.next() && !front.ends_with(['l', 's', 'e', 'o']);
-    if doubled {
-        front[..front.len() - front.chars().next_back().map_or(0, char::len_utf8)].to_owned()
-    } else {
-        front.to_owned()
+    let shorter = front.trim_end_matches(['y', 'e', 'i']);
+    let front = if shorter.chars().count() >= 3 { shorter } else { front };
+    let mut last = front.chars().rev();
+    let (a, b) = (last.next(), last.next());
+    let doubled = front.len() < word.len() && a == b && !front.ends_with(['l', 's', 'o']);
+    match a.filter(|_| doubled) {
+        Some(letter) => front[..front.len() - letter.len_utf8()].to_owned(),
+        None => front.to_owned(),
     }
 }
 

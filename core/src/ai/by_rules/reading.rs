@@ -46,9 +46,10 @@ impl Calendar {
 
     /// Every day a text may mean, whichever way it points.
     pub(in crate::ai) fn days(&self, text: &str) -> Vec<NaiveDate> {
+        let text = super::sentence::clean(text);
         let mut days: Vec<NaiveDate> = [Tense::Past, Tense::Ahead]
             .into_iter()
-            .flat_map(|way| self.anchor.find(text, way))
+            .flat_map(|way| self.anchor.find(&text, way))
             .map(|found| found.day)
             .collect();
         days.sort_unstable();
@@ -58,8 +59,9 @@ impl Calendar {
 
     /// The day a text means, where it names exactly one.
     pub(in crate::ai) fn only_day(&self, text: &str) -> Option<NaiveDate> {
+        let text = super::sentence::clean(text);
         let mut days: Vec<NaiveDate> =
-            self.anchor.find(text, tense(text)).into_iter().filter(|f| f.exact).map(|f| f.day).collect();
+            self.anchor.find(&text, tense(&text)).into_iter().filter(|f| f.exact).map(|f| f.day).collect();
         days.dedup();
         match days[..] {
             [day] => Some(day),
@@ -135,6 +137,25 @@ pub(in crate::ai) fn number(word: &str) -> Option<u32> {
     numbers::value(word).or_else(|| dates::ordinal_of(word))
 }
 
+/// The figures of every code in a text, as it stands after what was corrected in it: "five five eight, sorry, nine" is 559.
+pub(in crate::ai) fn codes(text: &str) -> Vec<String> {
+    let base = text.as_ptr() as usize;
+    let mut inside = false;
+    let mut out = Vec::new();
+    for token in text.split_whitespace() {
+        let bare = token.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let begins = number(&bare).is_some()
+            || matches!(bare.as_str(), "oh" | "double" | "triple")
+            || bare.bytes().any(|b| b.is_ascii_digit());
+        if begins && !inside {
+            let found = numbers::code(&text[token.as_ptr() as usize - base..], 3);
+            out.extend(found.map(|code| code.value.chars().filter(char::is_ascii_digit).collect::<String>()));
+        }
+        inside = begins;
+    }
+    out
+}
+
 /// A sentence fit to be kept: tidy, with a capital, at most 300 characters.
 pub(in crate::ai) fn sentence(text: &str) -> String {
     words::sentence(text)
@@ -196,6 +217,12 @@ mod tests {
         assert_eq!(corrected(text, &[right, wrong]), text, "it was said");
         let two = "Moved it from 24 November 2026 to 28 November 2026";
         assert_eq!(corrected(two, &[right]), two);
+    }
+
+    #[test]
+    fn codes_are_read_as_they_stand_after_their_correction() {
+        assert_eq!(codes("it's five five eight, sorry, nine"), ["559"]);
+        assert_eq!(codes("oh seven seven double oh"), ["07700"]);
     }
 
     #[test]
