@@ -1,5 +1,6 @@
 //! The models: what turns text into vectors, transcripts into sentences, sentences into sectors.
 
+pub mod by_prompt;
 pub mod by_rules;
 mod chat;
 mod classifier;

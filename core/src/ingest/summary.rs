@@ -1,6 +1,8 @@
-//! A caller in a few sentences, without a model.
+//! A caller in a few sentences: by the chat model where there is one, else and whenever it fails by rules.
 
 use super::config::IngestConfig;
+use crate::ai::by_prompt::summarise;
+use crate::cost::{Account, charged_to};
 use crate::engine::Engine;
 use crate::recall::speak;
 use crate::store::MemoryFilter;
@@ -15,7 +17,15 @@ pub(super) async fn write(engine: &Engine, config: &IngestConfig, scope: &Scope)
     let now = engine.clock.now();
     let left = |m: &Memory| m.effective_salience(now);
     memories.sort_by(|a, b| left(b).total_cmp(&left(a)).then_with(|| a.id.cmp(&b.id)));
-    memories.truncate(config.summary_sentences);
     let sentences: Vec<String> = memories.iter().map(speak).collect();
-    engine.memory.set_summary(scope, &sentences.join(" ")).await
+    let most = config.summary_sentences;
+    let by_model = match &engine.chat {
+        Some(chat) => charged_to(Account::of(scope.tenant.clone()), summarise(&**chat, &sentences, most))
+            .await
+            .inspect_err(|error| tracing::warn!(error = ?error, "summarised by rules, the model gave no summary"))
+            .ok(),
+        None => None,
+    };
+    let by_rules = || sentences.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(" ");
+    engine.memory.set_summary(scope, &by_model.unwrap_or_else(by_rules)).await
 }

@@ -15,10 +15,12 @@ mod entropy;
 mod fake;
 pub mod fixtures;
 mod flaky;
+mod rule_chat;
 mod suite;
 
 pub use clock::MockClock;
 pub use entropy::SeededEntropy;
 pub use fake::{ChatReply, FakeClassifier, FakeEmbedder, FakeExtractor, ScriptedChat};
 pub use flaky::{FlakyEmbedder, FlakyKeywords, FlakyVectors, Outcome, Script};
+pub use rule_chat::RuleBackedChat;
 pub use suite::{Guard, Reopen};

@@ -1,5 +1,7 @@
 //! An engine on the in-memory stores, with fakes that can be told to fail.
 
+use hark_core::ai::ChatModel;
+use hark_core::ai::by_prompt::{PromptConfig, PromptExtractor};
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{OpenContext, Registry};
 use hark_core::engine::Engine;
@@ -56,6 +58,14 @@ impl World {
             entropy,
         };
         Self::over(engine, clock, config, embedder, vectors, keywords)
+    }
+
+    /// The same with a chat model, which also reads the calls.
+    pub async fn with_chat(chat: Arc<dyn ChatModel>) -> Self {
+        let plain = Self::new().await;
+        let extractor = Arc::new(PromptExtractor::new(chat.clone(), PromptConfig::default()));
+        let engine = Engine { chat: Some(chat), extractor, ..plain.engine };
+        Self::over(engine, plain.clock, RecallConfig::default(), plain.embedder, plain.vectors, plain.keywords)
     }
 
     fn over(

@@ -1,9 +1,14 @@
-//! Scores an extractor against labelled calls: what it should learn, what it may, and what it must not.
+//! Scores any extractor against labelled calls: what it should learn, what it may, and what it must not.
+//!
+//! Included by path (`#[path]`) where an extractor is measured: [`measure`] over [`folder`], any `&dyn Extractor`.
 
 use chrono::Duration;
+use hark_core::ai::Extractor;
 use hark_core::{Candidate, MemoryKind, Speaker, Timestamp, Transcript, Turn};
 use serde::Deserialize;
+use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
 /// One labelled call.
 #[derive(Debug, Deserialize)]
@@ -65,6 +70,8 @@ pub(crate) struct Score {
     pub(crate) right: usize,
     /// Candidates with forbidden words.
     pub(crate) forbidden: usize,
+    /// Calls the extractor gave an error for; what was to be learnt from them counts as missed.
+    pub(crate) failed: usize,
 }
 
 impl Score {
@@ -92,6 +99,7 @@ impl Score {
         self.proposed += other.proposed;
         self.right += other.right;
         self.forbidden += other.forbidden;
+        self.failed += other.failed;
     }
 }
 
@@ -143,10 +151,76 @@ impl Case {
                 ));
             }
         }
-        let score =
-            Score { calls: 1, expected: self.expect.len(), found, proposed: candidates.len(), right, forbidden };
+        let score = Score {
+            calls: 1,
+            expected: self.expect.len(),
+            found,
+            proposed: candidates.len(),
+            right,
+            forbidden,
+            failed: 0,
+        };
         (score, notes)
     }
+}
+
+/// What an extractor made of a folder of calls.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// The sum.
+    pub(crate) total: Score,
+    /// A line a call and, with `show`, a line for everything missed, wrong or forbidden.
+    pub(crate) table: String,
+}
+
+impl Measured {
+    /// The sum in one line.
+    pub(crate) fn summary(&self, title: &str) -> String {
+        let t = &self.total;
+        format!(
+            "{title}: {} calls, precision {:.3} ({}/{}), recall {:.3} ({}/{}), f1 {:.3}, forbidden {}, failed {}",
+            t.calls,
+            t.precision(),
+            t.right,
+            t.proposed,
+            t.recall(),
+            t.found,
+            t.expected,
+            t.f1(),
+            t.forbidden,
+            t.failed
+        )
+    }
+}
+
+/// Reads every call of a folder (see [`load`]) with an extractor, one after the other. A call that fails is counted and
+/// named with its error, and the next one is read. `most` bounds the calls; with `show` the table says what went wrong.
+pub(crate) async fn measure(extractor: &dyn Extractor, folder: &Path, most: usize, show: bool) -> Measured {
+    let mut out = Measured::default();
+    for (name, case) in load(folder).into_iter().take(most) {
+        let start = Instant::now();
+        let found = extractor.extract(&case.transcript()).await;
+        let took = start.elapsed();
+        let (score, notes) = match found {
+            Ok(found) => case.score(&found),
+            Err(error) => {
+                let (score, _) = case.score(&[]);
+                (Score { failed: 1, ..score }, vec![format!("failed     {error:?}")])
+            }
+        };
+        let _ = writeln!(
+            out.table,
+            "{name:<28} {:>3}/{:<3} {:>3}/{:<3} {:>2} {took:>8.1?}",
+            score.found, score.expected, score.right, score.proposed, score.forbidden
+        );
+        if show {
+            for note in notes {
+                let _ = writeln!(out.table, "    {note}");
+            }
+        }
+        out.total.add(score);
+    }
+    out
 }
 
 impl Expected {

@@ -6,7 +6,7 @@
 
 mod calendar;
 
-pub(super) use calendar::full;
+pub(super) use calendar::{full, ordinal as ordinal_of};
 
 use super::numbers;
 use super::sentence::pattern;

@@ -1,14 +1,13 @@
 //! The last look at a call: said twice is learnt once, corrected is corrected, and nobody learns a hundred things.
 
-use super::MAX_CANDIDATES;
 use crate::{Candidate, MemoryKind};
 use std::collections::HashSet;
 
 /// Values of which the last one said in a call is the right one.
 const SINGLE: [&str; 6] = ["name", "email", "address", "delivery_date", "appointment_date", "date_of_birth"];
 
-/// The candidates that stay, in the order of their first turn.
-pub(super) fn settle(all: Vec<Candidate>) -> Vec<Candidate> {
+/// The candidates that stay, at most so many, in the order of their first turn.
+pub(in crate::ai) fn settle(all: Vec<Candidate>, most: usize) -> Vec<Candidate> {
     let mut out: Vec<Candidate> = Vec::with_capacity(all.len());
     for candidate in all {
         if candidate.content.chars().filter(|c| c.is_alphanumeric()).count() < 3 {
@@ -29,7 +28,7 @@ pub(super) fn settle(all: Vec<Candidate>) -> Vec<Candidate> {
     {
         name.slot = None;
     }
-    while out.len() > MAX_CANDIDATES {
+    while out.len() > most {
         let least = (0..out.len()).rev().min_by(|&a, &b| weight(&out[a]).total_cmp(&weight(&out[b])));
         let Some(least) = least else { break };
         out.remove(least);
@@ -96,7 +95,7 @@ mod tests {
     fn said_twice_is_learnt_once_with_both_turns() {
         let one = candidate("Has two dogs", MemoryKind::Fact, 1, None);
         let two = candidate("has two dogs", MemoryKind::Fact, 5, None);
-        let settled = settle(vec![one, two]);
+        let settled = settle(vec![one, two], 40);
         assert_eq!(settled.len(), 1);
         assert_eq!(settled[0].turns, [1, 5]);
     }
@@ -105,14 +104,14 @@ mod tests {
     fn the_last_value_wins() {
         let old = candidate("E-mail address is a@x.example", MemoryKind::Contact, 1, Some(("email", "a@x.example")));
         let new = candidate("E-mail address is b@x.example", MemoryKind::Contact, 3, Some(("email", "b@x.example")));
-        assert_eq!(settle(vec![old, new.clone()]), [new]);
+        assert_eq!(settle(vec![old, new.clone()], 40), [new]);
     }
 
     #[test]
     fn a_preferred_name_keeps_the_full_one_beside_it() {
         let full = candidate("Name is Samuel Lee", MemoryKind::Name, 1, Some(("name", "Samuel Lee")));
         let short = candidate("Prefers to be called Sam", MemoryKind::Name, 3, Some(("name", "Sam")));
-        let settled = settle(vec![full, short]);
+        let settled = settle(vec![full, short], 40);
         assert_eq!(settled.len(), 2);
         assert!(settled[0].slot.is_none() && settled[1].slot.is_some());
     }
@@ -120,6 +119,6 @@ mod tests {
     #[test]
     fn too_many_are_cut_to_the_most_salient() {
         let many = (0..100).map(|i| candidate(&format!("Has thing number {i}"), MemoryKind::Fact, i, None)).collect();
-        assert_eq!(settle(many).len(), MAX_CANDIDATES);
+        assert_eq!(settle(many, 40).len(), 40);
     }
 }

@@ -60,7 +60,7 @@ pattern!(
 pattern!(YES, r"(?i)^(?:yes|yeah|yep|sure|please|yes please|of course|absolutely|that would be)\b");
 pattern!(ARTICLE_NOUN, r"(?i)^(?:an?|the|my) .+");
 pattern!(
-    INJECTED,
+    pub(super) INJECTED,
     r"(?ix)\b(?:ignore|disregard|forget|override|bypass|overwrite)\b.{0,40}\b(?:instructions?|rules?|prompts?|guidelines?|guardrails?|system|programming|restrictions?)\b
       |\bsystem\ ?(?:prompt|message)\b|^\W*(?:system|assistant|developer)\s*:|\b(?:developer|admin(?:istrator)?|god|debug|jailbreak)\ mode\b|\byou\ are\ now\b
       |\b(?:pretend|act)\ (?:to\ be|as\ if\ you|as\ an?\ (?:ai|admin|unrestricted))|<\|?\w+\|?>|\badmin(?:istrator)?\ (?:rights?|access|privileges?)\b

@@ -17,7 +17,7 @@ mod classifier;
 mod complaints;
 mod contact;
 mod dates;
-mod dedupe;
+pub(in crate::ai) mod dedupe;
 mod dialogue;
 mod draft;
 mod facts;
@@ -27,6 +27,7 @@ mod numbers;
 mod orders;
 mod preferences;
 mod promises;
+pub(in crate::ai) mod reading;
 mod requests;
 mod sentence;
 mod words;
@@ -50,7 +51,7 @@ impl RuleExtractor {
         if !transcript.has_user_words() {
             return Vec::new();
         }
-        dedupe::settle(dialogue::read(transcript))
+        dedupe::settle(dialogue::read(transcript), MAX_CANDIDATES)
     }
 }
 

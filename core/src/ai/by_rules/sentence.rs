@@ -27,8 +27,8 @@ pub(super) fn rx(pattern: &str) -> Regex {
 }
 
 macro_rules! pattern {
-    ($name:ident, $pattern:expr) => {
-        static $name: std::sync::LazyLock<regex::Regex> =
+    ($visible:vis $name:ident, $pattern:expr) => {
+        $visible static $name: std::sync::LazyLock<regex::Regex> =
             std::sync::LazyLock::new(|| $crate::ai::by_rules::sentence::rx($pattern));
     };
 }

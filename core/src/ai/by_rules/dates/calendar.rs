@@ -66,7 +66,7 @@ pub(super) fn month_number(name: &str) -> Option<u32> {
     u32::try_from(at + 1).ok()
 }
 
-pub(super) fn ordinal(word: &str) -> Option<u32> {
+pub(in crate::ai::by_rules) fn ordinal(word: &str) -> Option<u32> {
     const ORDINALS: [&str; 20] = [
         "first",
         "second",
