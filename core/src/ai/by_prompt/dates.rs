@@ -43,7 +43,7 @@ pub(super) fn resolve(calendar: &Calendar, source: &Source<'_>) -> Option<Timest
                     // The words name one day and the model another: it counted wrongly.
                     Some(heard) if !spoken.contains(&day) => calendar.noon(heard, said),
                     _ if spoken.contains(&day)
-                        || (HINT.is_match(source.around) && day != calendar.day_of(calendar.start)) =>
+                        || (HINT.is_match(source.cited) && day != calendar.day_of(calendar.start)) =>
                     {
                         at
                     }
