@@ -43,6 +43,20 @@ pub fn backoff(attempts: u32, retry_after: Option<std::time::Duration>, entropy:
     retry_after.and_then(|d| Duration::from_std(d).ok()).map_or(ours, |theirs| theirs.max(ours))
 }
 
+/// Seconds between two looks at a job that waits for a model, before jitter: at least, and at the most.
+const POSTPONED_SECS: (u64, u64) = (5, 240);
+
+/// How long to postpone a job of that age whose model is away. An outage lasts minutes or hours, so the wait grows
+/// with the age instead of with attempts that are not counted: a quarter of it. Who says when to come back is
+/// believed, and an open breaker says when it will let a probe through: so what waits for it is tried within the
+/// minute after the provider is back. In any case between five seconds and five minutes, jitter included.
+pub fn postponement(age: Duration, retry_after: Option<std::time::Duration>, entropy: &dyn Entropy) -> Duration {
+    let (least, most) = POSTPONED_SECS;
+    let wait = retry_after.map_or(age.num_seconds().max(0).unsigned_abs() as f64 / 4.0, |after| after.as_secs_f64());
+    let wait = wait.clamp(least as f64, most as f64) * 1_000.0;
+    Duration::milliseconds((wait * (1.0 + 0.25 * entropy.unit())) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +71,22 @@ mod tests {
         }
         let long = std::time::Duration::from_secs(3600);
         assert_eq!(backoff(1, Some(long), &SystemEntropy), Duration::hours(1));
+    }
+
+    #[test]
+    fn postponements_grow_with_age_between_five_seconds_and_five_minutes_unless_told_otherwise() {
+        let secs = std::time::Duration::from_secs;
+        for (age, advice, base) in [
+            (-5, None, 5),
+            (0, None, 5),
+            (80, None, 20),
+            (86_400, None, 240),
+            (86_400, Some(secs(17)), 17),
+            (86_400, Some(secs(0)), 5),
+            (0, Some(secs(7_200)), 240),
+        ] {
+            let wait = postponement(Duration::seconds(age), advice, &SystemEntropy).num_milliseconds();
+            assert!((base * 1_000..=base * 1_250).contains(&wait), "{age} {advice:?}: {wait}");
+        }
     }
 }

@@ -15,10 +15,12 @@ mod entropy;
 mod fake;
 pub mod fixtures;
 mod flaky;
+mod flaky_memory;
 mod suite;
 
 pub use clock::MockClock;
 pub use entropy::SeededEntropy;
 pub use fake::{ChatReply, FakeClassifier, FakeEmbedder, FakeExtractor, ScriptedChat};
 pub use flaky::{FlakyEmbedder, FlakyKeywords, FlakyVectors, Outcome, Script};
+pub use flaky_memory::FlakyMemory;
 pub use suite::{Guard, Reopen};

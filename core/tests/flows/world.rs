@@ -8,7 +8,9 @@ use hark_core::layer::Profiles;
 use hark_core::people::{Claim, People};
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::testkit::fixtures::{tenant, transcript, vault};
-use hark_core::testkit::{FakeEmbedder, FlakyEmbedder, FlakyKeywords, FlakyVectors, MockClock, Script, SeededEntropy};
+use hark_core::testkit::{
+    FakeEmbedder, FlakyEmbedder, FlakyKeywords, FlakyMemory, FlakyVectors, MockClock, Script, SeededEntropy,
+};
 use hark_core::{Clock, ConversationId, IdentityKind, Scope, Speaker, TenantId};
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ pub struct World {
     pub people: People,
     pub ingest: Ingest,
     pub recall: Recall,
+    pub memory: Script,
     pub embedder: Script,
     pub vectors: Script,
     pub keywords: Script,
@@ -36,9 +39,10 @@ impl World {
         let entropy = Arc::new(SeededEntropy::new(1));
         let context = OpenContext { data_dir: std::env::temp_dir(), clock: clock.clone(), entropy: entropy.clone() };
         let ram = Registry::new().open("ram", serde_json::json!({}), &context).await.unwrap();
-        let (embedder, vectors, keywords) = (Script::default(), Script::default(), Script::default());
+        let (memory, embedder, vectors, keywords) =
+            (Script::default(), Script::default(), Script::default(), Script::default());
         let engine = Engine {
-            memory: ram.memory().unwrap(),
+            memory: Arc::new(FlakyMemory::new(ram.memory().unwrap(), memory.clone())),
             jobs: ram.jobs().unwrap(),
             vectors: Arc::new(FlakyVectors::new(ram.vectors().unwrap(), vectors.clone())),
             keywords: Arc::new(FlakyKeywords::new(ram.keywords().unwrap(), keywords.clone())),
@@ -53,17 +57,6 @@ impl World {
             clock: clock.clone(),
             entropy,
         };
-        Self::over(engine, clock, config, embedder, vectors, keywords)
-    }
-
-    fn over(
-        engine: Engine,
-        clock: Arc<MockClock>,
-        config: RecallConfig,
-        embedder: Script,
-        vectors: Script,
-        keywords: Script,
-    ) -> Self {
         let cache = Arc::new(CallerCache::new(8));
         Self {
             people: People::new(engine.clone()),
@@ -71,6 +64,7 @@ impl World {
             recall: Recall::new(engine.clone(), cache, config),
             engine,
             clock,
+            memory,
             embedder,
             vectors,
             keywords,
