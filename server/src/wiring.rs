@@ -8,7 +8,7 @@ use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{Backend, OpenContext, Registry, Role};
 use hark_core::crypt::{Keyring, Vault};
 use hark_core::engine::Engine;
-use hark_core::layer::Profiles;
+use hark_core::layer::{self, Breaker, Resilience};
 use hark_core::store::Migration;
 use hark_core::{Clock, Entropy, Error, ErrorKind, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -162,6 +162,21 @@ pub async fn wire(
         refuse(&backends.pending().await?)?;
     }
 
+    let config = &loaded.config;
+    let breakers = breakers(plan, &config.resilience);
+    // Each model in its layers, behind its backend's one breaker.
+    let guard = |role| match plan.choice(role) {
+        Choice::Backend(name) => breakers.iter().find(|(known, _)| known == name),
+        Choice::None | Choice::ByRules => None,
+    };
+    let embedder = backends.optional(plan, Role::Embedder, Backend::embedder)?;
+    let embedder = embedder
+        .zip(guard(Role::Embedder))
+        .map(|(bare, (name, breaker))| layer::embedder(name, bare, &config.resilience, breaker, &around.entropy));
+    let chat = backends.optional(plan, Role::Chat, Backend::chat)?;
+    let chat = chat.zip(guard(Role::Chat)).map(|(bare, (name, breaker))| {
+        layer::chat(name, bare, &config.resilience, breaker, &around.entropy).background
+    });
     let extractor = backends.optional(plan, Role::Extractor, Backend::extractor)?;
     let classifier = backends.optional(plan, Role::Classifier, Backend::classifier)?;
     let engine = Engine {
@@ -169,8 +184,8 @@ pub async fn wire(
         jobs: backends.part(plan, Role::Jobs, Backend::jobs)?,
         vectors: backends.part(plan, Role::Vectors, Backend::vectors)?,
         keywords: backends.part(plan, Role::Keywords, Backend::keywords)?,
-        embedder: backends.optional(plan, Role::Embedder, Backend::embedder)?.map(Profiles::same),
-        chat: backends.optional(plan, Role::Chat, Backend::chat)?,
+        embedder,
+        chat,
         extractor: extractor.unwrap_or_else(|| Arc::new(RuleExtractor)),
         classifier: classifier.unwrap_or_else(|| Arc::new(RuleClassifier)),
         vault: Vault::new(keyring, around.entropy.clone()),
@@ -181,15 +196,28 @@ pub async fn wire(
         tracing::warn!("roles.chat is set, but nothing in this version asks a chat model");
     }
 
-    let config = &loaded.config;
-    Ok(App::new(
+    let app = App::new(
         engine,
         config.recall.clone(),
         config.ingest.clone(),
         settings(config, credentials),
         backends.roles(plan),
         metrics,
-    ))
+    );
+    Ok(app.with_breakers(breakers))
+}
+
+/// One breaker for every backend that offers a model, whichever and however many.
+fn breakers(plan: &Plan, config: &Resilience) -> Vec<(String, Arc<Breaker>)> {
+    let mut breakers: Vec<(String, Arc<Breaker>)> = Vec::new();
+    for role in [Role::Embedder, Role::Chat] {
+        if let Choice::Backend(name) = plan.choice(role)
+            && !breakers.iter().any(|(known, _)| known == name)
+        {
+            breakers.push((name.clone(), Breaker::new(name, config)));
+        }
+    }
+    breakers
 }
 
 fn settings(config: &Config, credentials: &Credentials) -> Settings {

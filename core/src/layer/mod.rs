@@ -87,7 +87,7 @@ pub fn chat(
     }
 }
 
-/// Whole seconds, as configuration has them.
+/// Whole seconds, as configuration has them; a year at the most, so that any moment plus them is a moment.
 fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
+    Duration::from_secs(secs.min(365 * 86_400))
 }

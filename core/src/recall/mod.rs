@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 /// transcript must not cost a second.
 pub const MAX_QUERY_CHARS: usize = 2_000;
 
+/// Nobody waits for longer, and any moment plus this is a moment.
+const MAX_BUDGET: Duration = Duration::from_secs(3_600);
+
 /// Answers questions about one caller. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Recall {
@@ -142,14 +145,14 @@ impl Recall {
             .map(|_| ())
     }
 
-    /// The time a question may take in all, whoever is asked on the way.
+    /// The time a question may take in all, whoever is asked on the way; an hour at the most.
     pub fn budget(&self) -> Duration {
-        Duration::from_millis(self.config.budget_ms)
+        Duration::from_millis(self.config.budget_ms).min(MAX_BUDGET)
     }
 
-    /// The time the initiation webhook may take.
+    /// The time the initiation webhook may take; an hour at the most.
     pub fn initiation_budget(&self) -> Duration {
-        Duration::from_millis(self.config.initiation_budget_ms)
+        Duration::from_millis(self.config.initiation_budget_ms).min(MAX_BUDGET)
     }
 }
 
