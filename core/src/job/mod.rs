@@ -43,18 +43,21 @@ pub fn backoff(attempts: u32, retry_after: Option<std::time::Duration>, entropy:
     retry_after.and_then(|d| Duration::from_std(d).ok()).map_or(ours, |theirs| theirs.max(ours))
 }
 
-/// Seconds between two looks at a job that waits for a model, before jitter: at least, and at the most.
-const POSTPONED_SECS: (u64, u64) = (5, 240);
+/// Seconds between two looks at a job that waits for a model, before jitter: at least; at the most; and at the most
+/// where the other side has said when to come back.
+const POSTPONED_SECS: [u64; 3] = [5, 60, 240];
 
 /// How long to postpone a job of that age whose model is away. An outage lasts minutes or hours, so the wait grows
-/// with the age instead of with attempts that are not counted: a quarter of it. Who says when to come back is
-/// believed, and an open breaker says when it will let a probe through: so what waits for it is tried within the
-/// minute after the provider is back. In any case between five seconds and five minutes, jitter included.
+/// with the age instead of with attempts that are not counted: a quarter of it, up to a minute. Who says when to come
+/// back is believed up to four, and an open breaker says when it will let a probe through: so what waits is tried soon
+/// after the provider is back, and costs nothing while it is not. Up to a quarter of jitter comes on top.
 pub fn postponement(age: Duration, retry_after: Option<std::time::Duration>, entropy: &dyn Entropy) -> Duration {
-    let (least, most) = POSTPONED_SECS;
-    let wait = retry_after.map_or(age.num_seconds().max(0).unsigned_abs() as f64 / 4.0, |after| after.as_secs_f64());
-    let wait = wait.clamp(least as f64, most as f64) * 1_000.0;
-    Duration::milliseconds((wait * (1.0 + 0.25 * entropy.unit())) as i64)
+    let [least, most, told] = POSTPONED_SECS.map(|secs| secs as f64);
+    let wait = match retry_after {
+        Some(after) => after.as_secs_f64().clamp(least, told),
+        None => (age.num_seconds() as f64 / 4.0).clamp(least, most),
+    };
+    Duration::milliseconds((wait * 1_000.0 * (1.0 + 0.25 * entropy.unit())) as i64)
 }
 
 #[cfg(test)]
@@ -74,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn postponements_grow_with_age_between_five_seconds_and_five_minutes_unless_told_otherwise() {
+    fn postponements_grow_with_age_from_five_seconds_to_a_minute_unless_told_otherwise() {
         let secs = std::time::Duration::from_secs;
         for (age, advice, base) in [
             (-5, None, 5),
             (0, None, 5),
             (80, None, 20),
-            (86_400, None, 240),
+            (86_400, None, 60),
             (86_400, Some(secs(17)), 17),
             (86_400, Some(secs(0)), 5),
             (0, Some(secs(7_200)), 240),
