@@ -39,3 +39,12 @@ pub struct Engine {
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
 }
+
+impl Engine {
+    /// The same engine for work that somebody waits for: it has no more patience with its models than a caller on
+    /// the phone.
+    pub(crate) fn hurried(&self) -> Self {
+        let hurried = |models: &Profiles<dyn Embedder>| Profiles::same(models.interactive.clone());
+        Self { embedder: self.embedder.as_ref().map(hurried), ..self.clone() }
+    }
+}

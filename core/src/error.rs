@@ -63,6 +63,7 @@ pub struct Error {
     kind: ErrorKind,
     retriable: bool,
     retry_after: Option<Duration>,
+    of_a_model: bool,
     operation: &'static str,
     context: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -76,6 +77,7 @@ impl Error {
             kind,
             retriable: matches!(kind, ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Limited),
             retry_after: None,
+            of_a_model: false,
             operation,
             context: context.into(),
             source: None,
@@ -112,6 +114,30 @@ impl Error {
         self.retry_after = Some(after);
         self.retriable = true;
         self
+    }
+
+    /// Says that it was a model that failed, not a store: what it stands in the way of can wait for its return.
+    #[must_use]
+    pub fn of_a_model(mut self) -> Self {
+        self.of_a_model = true;
+        self
+    }
+
+    /// Whether a model is the reason, here or in any source, and it is away rather than wrong: not answering, out
+    /// of its limits, or not taking our key. Work that fails so loses nothing by waiting, however long it takes.
+    pub fn is_model_away(&self) -> bool {
+        use ErrorKind::{Denied, Limited, Timeout, Unavailable};
+        if self.of_a_model && matches!(self.kind, Timeout | Unavailable | Limited | Denied) {
+            return true;
+        }
+        let mut cause = std::error::Error::source(self);
+        while let Some(source) = cause {
+            if let Some(error) = source.downcast_ref::<Self>() {
+                return error.is_model_away();
+            }
+            cause = source.source();
+        }
+        false
     }
 
     /// What kind of error this is.
@@ -180,5 +206,15 @@ mod tests {
         let limited = Error::invalid("t", "x").with_retry_after(Duration::from_secs(3));
         assert!(limited.is_retriable());
         assert_eq!(limited.retry_after(), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_model_that_is_away_is_seen_through_wrappers_and_a_wrong_answer_is_not_that() {
+        let away = || Error::new(ErrorKind::Timeout, "t", "late").of_a_model();
+        assert!(away().is_model_away());
+        let wrapped = Error::new(ErrorKind::Internal, "outer", "x").with_source(away());
+        assert!(Error::new(ErrorKind::Internal, "outermost", "x").with_source(wrapped).is_model_away());
+        assert!(!Error::new(ErrorKind::Timeout, "t", "a store is late").is_model_away());
+        assert!(!Error::new(ErrorKind::Corrupt, "t", "nonsense").of_a_model().is_model_away());
     }
 }

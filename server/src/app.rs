@@ -6,6 +6,7 @@ use hark_core::TenantId;
 use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig};
+use hark_core::layer::Breaker;
 use hark_core::people::People;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -167,6 +168,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Who plays which role.
     pub roles: Arc<[RoleInfo]>,
+    /// The breaker of every backend that offers a model, by its name in the configuration.
+    pub breakers: Arc<[(String, Arc<Breaker>)]>,
     /// Renders the metrics of this process.
     pub metrics: PrometheusHandle,
     /// SHA-256 of every accepted API key.
@@ -198,9 +201,21 @@ impl App {
             engine,
             settings: Arc::new(settings),
             roles: roles.into(),
+            breakers: Arc::default(),
             metrics,
             keys,
         }
+    }
+
+    /// The same, with the breakers its models stand behind.
+    #[must_use]
+    pub fn with_breakers(self, breakers: Vec<(String, Arc<Breaker>)>) -> Self {
+        Self { breakers: breakers.into(), ..self }
+    }
+
+    /// The breaker of the backend of that name, if it has one.
+    pub fn breaker(&self, backend: &str) -> Option<&Arc<Breaker>> {
+        self.breakers.iter().find(|(name, _)| name == backend).map(|(_, breaker)| breaker)
     }
 
     /// The tenant of this deployment.

@@ -292,6 +292,19 @@ impl JobQueue for SqliteQueue {
         self.db.named("sqlite.retry", settled)
     }
 
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled> {
+        let query = sqlx::query(
+            "UPDATE jobs SET state = 'retrying', attempts = max(attempts - 1, 0), run_at = ?, last_error = ?,
+                 lease_token = NULL, lease_until = NULL
+             WHERE id = ? AND lease_token = ?",
+        )
+        .bind(micros(at))
+        .bind(reason.to_owned());
+        let settled = self.settle(lease, query).await;
+        self.announce();
+        self.db.named("sqlite.postpone", settled)
+    }
+
     async fn release(&self, lease: &Lease) -> Result<Settled> {
         let query = sqlx::query(
             "UPDATE jobs SET state = CASE WHEN attempts > 1 THEN 'retrying' ELSE 'pending' END,

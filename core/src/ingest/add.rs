@@ -105,7 +105,10 @@ impl Ingest {
         }
         self.engine.memory.put_memories(scope, &memories).await?;
         let ids: Vec<MemoryId> = memories.iter().map(|m| m.id.clone()).collect();
-        let embedded = index::write(&self.engine, scope, &ids).await?;
+        // What the caller has just said must be found in the next turn, if only by its words.
+        let on_the_phone = memories.iter().all(|m| m.provenance.origin == Origin::Remembered);
+        let engine = if on_the_phone { &self.engine.hurried() } else { &self.engine };
+        let embedded = index::write(engine, scope, &ids).await?;
         let caller = scope.caller.clone();
         let job = if embedded {
             LinkMemories { caller, memory_ids: ids }.job(&scope.tenant, now)?

@@ -43,6 +43,23 @@ pub fn backoff(attempts: u32, retry_after: Option<std::time::Duration>, entropy:
     retry_after.and_then(|d| Duration::from_std(d).ok()).map_or(ours, |theirs| theirs.max(ours))
 }
 
+/// Seconds between two looks at a job that waits for a model, before jitter: at least; at the most; and at the most
+/// where the other side has said when to come back.
+const POSTPONED_SECS: [u64; 3] = [5, 60, 240];
+
+/// How long to postpone a job of that age whose model is away. An outage lasts minutes or hours, so the wait grows
+/// with the age instead of with attempts that are not counted: a quarter of it, up to a minute. Who says when to come
+/// back is believed up to four, and an open breaker says when it will let a probe through: so what waits is tried soon
+/// after the provider is back, and costs nothing while it is not. Up to a quarter of jitter comes on top.
+pub fn postponement(age: Duration, retry_after: Option<std::time::Duration>, entropy: &dyn Entropy) -> Duration {
+    let [least, most, told] = POSTPONED_SECS.map(|secs| secs as f64);
+    let wait = match retry_after {
+        Some(after) => after.as_secs_f64().clamp(least, told),
+        None => (age.num_seconds() as f64 / 4.0).clamp(least, most),
+    };
+    Duration::milliseconds((wait * 1_000.0 * (1.0 + 0.25 * entropy.unit())) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +74,22 @@ mod tests {
         }
         let long = std::time::Duration::from_secs(3600);
         assert_eq!(backoff(1, Some(long), &SystemEntropy), Duration::hours(1));
+    }
+
+    #[test]
+    fn postponements_grow_with_age_from_five_seconds_to_a_minute_unless_told_otherwise() {
+        let secs = std::time::Duration::from_secs;
+        for (age, advice, base) in [
+            (-5, None, 5),
+            (0, None, 5),
+            (80, None, 20),
+            (86_400, None, 60),
+            (86_400, Some(secs(17)), 17),
+            (86_400, Some(secs(0)), 5),
+            (0, Some(secs(7_200)), 240),
+        ] {
+            let wait = postponement(Duration::seconds(age), advice, &SystemEntropy).num_milliseconds();
+            assert!((base * 1_000..=base * 1_250).contains(&wait), "{age} {advice:?}: {wait}");
+        }
     }
 }

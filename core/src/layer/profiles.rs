@@ -30,3 +30,41 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Profiles<T> {
         f.debug_struct("Profiles").field("interactive", &self.interactive).finish_non_exhaustive()
     }
 }
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Somebody on the phone.
+    Interactive,
+    /// Work that can wait.
+    Background,
+}
+
+impl Profile {
+    /// The stable lower-case name, as it stands in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "interactive",
+            Self::Background => "background",
+        }
+    }
+}
+
+/// Which of a backend's models is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// What turns text into vectors.
+    Embedder,
+    /// What answers.
+    Chat,
+}
+
+impl Part {
+    /// The stable lower-case name, as it stands in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedder => "embedder",
+            Self::Chat => "chat",
+        }
+    }
+}

@@ -172,6 +172,15 @@ impl JobQueue for RamJobQueue {
         }))
     }
 
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled> {
+        Ok(self.state().settle(lease, |job| {
+            job.attempts = job.attempts.saturating_sub(1);
+            job.state = JobState::Retrying;
+            job.run_at = at;
+            job.last_error = Some(reason.to_owned());
+        }))
+    }
+
     async fn release(&self, lease: &Lease) -> Result<Settled> {
         let settled = self.state().settle(lease, |job| {
             job.attempts = job.attempts.saturating_sub(1);

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecallConfig {
-    /// Milliseconds a question may take in all. When the embedding is not there after four fifths of it, words
-    /// answer alone.
+    /// Milliseconds a question may take in all, from finding out who asks to following links. When the embedding
+    /// is not there after four fifths of it, words answer alone.
     pub budget_ms: u64,
     /// Milliseconds the initiation webhook may take before it answers with neutral values.
     pub initiation_budget_ms: u64,

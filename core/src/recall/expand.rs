@@ -7,7 +7,7 @@ use crate::{Hit, Link, MemoryId, MemoryState, RecallQuery, Result, Scope, ScoreP
 use std::collections::{HashMap, HashSet};
 
 /// A linked memory enters with its parent's score times the link's weight times the configured damping.
-/// What was found directly keeps its own score.
+/// What was found directly keeps its own score. Dropped before it has ended, it has changed nothing.
 pub(super) async fn follow_links(
     engine: &Engine,
     config: &RecallConfig,

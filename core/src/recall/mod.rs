@@ -1,9 +1,11 @@
 //! A question becomes an answer: **embed ∥ words → search → score → expand → answer**, one file a step.
-//! `fallback` is the only place that decides when words stand in for vectors.
+//! `fallback` is the only place that decides what stands in for what is late or fails, and `deadline` how the budget
+//! is shared out.
 
 mod answer;
 mod cache;
 mod config;
+mod deadline;
 mod expand;
 mod fallback;
 mod introduce;
@@ -17,6 +19,8 @@ pub use introduce::Introduction;
 
 use crate::engine::Engine;
 use crate::{RecallQuery, Recalled, Result, Scope, StepTimes};
+use deadline::{Deadline, by};
+use fallback::Degraded;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +28,9 @@ use std::time::{Duration, Instant};
 /// Questions longer than this many characters are cut: nobody speaks so long a question, and a pasted
 /// transcript must not cost a second.
 pub const MAX_QUERY_CHARS: usize = 2_000;
+
+/// Nobody waits for longer, and any moment plus this is a moment.
+const MAX_BUDGET: Duration = Duration::from_secs(3_600);
 
 /// Answers questions about one caller. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -50,30 +57,52 @@ impl Recall {
         Self { engine, cache, config, rebuilding: Arc::default() }
     }
 
-    /// The caller's memories that answer the question, best first, within [`RecallConfig::budget_ms`].
-    ///
-    /// A model that fails or is late never fails the answer: words stand in, and [`Recalled::degraded`] says
-    /// why. A caller nobody knows has no memories; that is an answer too.
+    /// As [`Recall::ask_by`], with the whole budget from now on.
     ///
     /// # Errors
-    /// When the truth cannot be read, or neither words nor vectors can be searched.
+    /// As there.
     pub async fn ask(&self, scope: &Scope, query: &RecallQuery) -> Result<Recalled> {
+        self.ask_by(scope, query, tokio::time::Instant::now() + self.budget()).await
+    }
+
+    /// The caller's memories that answer the question, best first, by that moment: at the latest
+    /// [`Recall::budget`] after the request came.
+    ///
+    /// A model that fails or is late never fails the answer: words stand in, and [`Recalled::degraded`] says
+    /// why. So it does when links are not followed in time. A caller nobody knows has no memories; that is an
+    /// answer too.
+    ///
+    /// # Errors
+    /// When the truth cannot be read in time, or neither words nor vectors can be searched.
+    pub async fn ask_by(
+        &self,
+        scope: &Scope,
+        query: &RecallQuery,
+        answer_by: tokio::time::Instant,
+    ) -> Result<Recalled> {
+        let deadline = Deadline::new(answer_by, self.budget());
         let mut times = StepTimes::default();
         let query = RecallQuery { text: cut(&query.text), limit: query.limit.clamp(1, 50), ..query.clone() };
 
-        let found = search::both(&self.engine, &self.cache, &self.config, scope, &query, &mut times).await?;
+        let found = search::both(&self.engine, &self.cache, &self.config, scope, &query, &deadline, &mut times).await?;
 
         let step = Instant::now();
-        let mut hits = score::rank(&self.engine, &self.config, scope, &query, &found).await?;
+        let ranked = score::rank(&self.engine, &self.config, scope, &query, &found);
+        let mut hits = by(deadline.answer, "recall.rows", ranked).await?;
         times.score = step.elapsed();
 
         let step = Instant::now();
-        expand::follow_links(&self.engine, &self.config, scope, &query, &mut hits).await?;
+        let followed = expand::follow_links(&self.engine, &self.config, scope, &query, &mut hits);
+        let followed = by(deadline.answer, "recall.links", followed).await;
         times.expand = step.elapsed();
 
         hits.truncate(query.limit);
-        let rebuilding = self.rebuilding.load(Ordering::Relaxed).then_some("rebuilding");
-        let degraded = found.degraded.or(rebuilding);
+        let degraded = found
+            .degraded
+            .or_else(|| fallback::without_links(followed))
+            .or_else(|| self.is_rebuilding().then(Degraded::rebuilding))
+            .inspect(Degraded::report)
+            .map(|degraded| degraded.reason);
         Ok(Recalled { summary: answer::summary(&hits), hits, mode: found.mode, degraded, times })
     }
 
@@ -116,9 +145,14 @@ impl Recall {
             .map(|_| ())
     }
 
-    /// The time the initiation webhook may take.
+    /// The time a question may take in all, whoever is asked on the way; an hour at the most.
+    pub fn budget(&self) -> Duration {
+        Duration::from_millis(self.config.budget_ms).min(MAX_BUDGET)
+    }
+
+    /// The time the initiation webhook may take; an hour at the most.
     pub fn initiation_budget(&self) -> Duration {
-        Duration::from_millis(self.config.initiation_budget_ms)
+        Duration::from_millis(self.config.initiation_budget_ms).min(MAX_BUDGET)
     }
 }
 

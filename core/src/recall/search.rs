@@ -2,21 +2,22 @@
 
 use super::cache::CallerCache;
 use super::config::RecallConfig;
-use super::fallback::{self, VectorSide};
+use super::deadline::{Deadline, by};
+use super::fallback::{self, Degraded, VectorSide};
 use crate::ai::EmbedPurpose;
 use crate::engine::Engine;
 use crate::store::{KeywordQuery, ScoredId};
-use crate::{Error, ErrorKind, MemoryId, Mode, RecallQuery, Result, Scope, StepTimes};
+use crate::{MemoryId, Mode, RecallQuery, Result, Scope, StepTimes};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use tokio::time::{error::Elapsed, timeout};
+use tokio::time::timeout_at;
 
 /// A real union of the candidates of both searches; where one side does not know a memory its part is `None`.
 #[derive(Debug)]
 pub(super) struct Found {
     pub candidates: HashMap<MemoryId, Raw>,
     pub mode: Mode,
-    pub degraded: Option<&'static str>,
+    pub degraded: Option<Degraded>,
 }
 
 /// Raw scores of a candidate.
@@ -32,27 +33,22 @@ pub(super) async fn both(
     config: &RecallConfig,
     scope: &Scope,
     query: &RecallQuery,
+    deadline: &Deadline,
     times: &mut StepTimes,
 ) -> Result<Found> {
-    let budget = Duration::from_millis(config.budget_ms);
     let begun = Instant::now();
-    let words = async {
-        let words = KeywordQuery { text: query.text.clone(), sectors: query.sectors.clone(), limit: config.candidates };
-        timeout(budget, engine.keywords.search(scope, &words)).await.unwrap_or_else(late("recall.words"))
-    };
+    let words = KeywordQuery { text: query.text.clone(), sectors: query.sectors.clone(), limit: config.candidates };
+    let words = by(deadline.searches, "recall.words", engine.keywords.search(scope, &words));
     let (words, (side, cosines, embed_time)) =
-        tokio::join!(words, vector_side(engine, cache, config, scope, query, budget * 4 / 5));
+        tokio::join!(words, vector_side(engine, cache, config, scope, query, deadline));
     times.embed = embed_time;
     times.search = begun.elapsed().saturating_sub(embed_time);
 
-    if let VectorSide::SearchFailed(error) = &side {
-        tracing::warn!(error = ?error, "vector search failed, words answer");
-    }
     let (words, outcome) = match words {
         Ok(words) => (words, Ok(())),
         Err(error) => (Vec::new(), Err(error)),
     };
-    let verdict = fallback::decide(&side, outcome)?;
+    let verdict = fallback::decide(side, outcome)?;
     let mut candidates: HashMap<MemoryId, Raw> = HashMap::with_capacity(words.len() + config.candidates);
     for ScoredId { id, score } in words {
         candidates.entry(id).or_default().bm25 = Some(score);
@@ -79,24 +75,20 @@ async fn vector_side(
     config: &RecallConfig,
     scope: &Scope,
     query: &RecallQuery,
-    budget: Duration,
+    deadline: &Deadline,
 ) -> (VectorSide, Vec<ScoredId>, Duration) {
     let Some(embedder) = &engine.embedder else { return (VectorSide::NoEmbedder, Vec::new(), Duration::ZERO) };
     let begun = Instant::now();
     let texts = [query.text.clone()];
-    let embedded = timeout(budget, embedder.interactive.embed(&texts, EmbedPurpose::Query)).await;
+    let embedded = timeout_at(deadline.embedding, embedder.interactive.embed(&texts, EmbedPurpose::Query)).await;
     let took = begun.elapsed();
     let vector = match embedded {
-        Err(Elapsed { .. }) => return (VectorSide::EmbeddingLate, Vec::new(), took),
-        Ok(Err(error)) => {
-            tracing::warn!(error = ?error, "embedding failed, words answer");
-            return (VectorSide::EmbeddingFailed, Vec::new(), took);
-        }
+        Err(_) => return (VectorSide::EmbeddingLate, Vec::new(), took),
+        Ok(Err(error)) => return (VectorSide::EmbeddingFailed(error), Vec::new(), took),
         Ok(Ok(embedded)) => embedded.vectors.into_iter().next().unwrap_or_default(),
     };
-    let left = budget.saturating_sub(took);
-    let searched = timeout(left, nearest(engine, cache, config, scope, query, &vector)).await;
-    match searched.unwrap_or_else(late("recall.vectors")) {
+    let nearest = nearest(engine, cache, config, scope, query, &vector);
+    match by(deadline.searches, "recall.vectors", nearest).await {
         Ok(cosines) => (VectorSide::Answered, cosines, took),
         Err(error) => (VectorSide::SearchFailed(error), Vec::new(), took),
     }
@@ -123,8 +115,4 @@ async fn nearest(
         .filter(|(_, sector, _)| wanted(*sector))
         .map(|(id, _, score)| ScoredId { id: id.clone(), score })
         .collect())
-}
-
-fn late<T>(operation: &'static str) -> impl FnOnce(Elapsed) -> Result<T> {
-    move |_| Err(Error::new(ErrorKind::Timeout, operation, "the recall budget ran out"))
 }

@@ -64,7 +64,7 @@ pub enum JobState {
     Pending,
     /// Leased.
     Running,
-    /// Failed, waits for its next attempt.
+    /// Failed or postponed, waits for its next attempt.
     Retrying,
     /// Failed for good; waits for a person.
     Dead,
@@ -102,7 +102,7 @@ pub struct Job {
     pub payload: serde_json::Value,
     /// Where it is.
     pub state: JobState,
-    /// How often it was started.
+    /// How often it was started; postponed attempts do not count.
     pub attempts: u32,
     /// When it may run next.
     pub run_at: Timestamp,
@@ -148,7 +148,7 @@ pub struct QueueStats {
     pub pending: u64,
     /// Leased.
     pub running: u64,
-    /// Failed, waiting for the next attempt.
+    /// Failed or postponed, waiting for the next attempt.
     pub retrying: u64,
     /// Failed for good.
     pub dead: u64,
@@ -186,6 +186,10 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
 
     /// Gives a job back for another attempt at `at`.
     async fn retry(&self, lease: &Lease, at: Timestamp, error: &str) -> Result<Settled>;
+
+    /// Gives a job back for another attempt at `at`, without counting this one: what it needs is away, and that is
+    /// no fault of the job's. It waits as `Retrying`, with the reason as its last error.
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled>;
 
     /// Gives a job back as if it had not been started: the attempt does not count. For shutting down.
     async fn release(&self, lease: &Lease) -> Result<Settled>;

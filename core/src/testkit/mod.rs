@@ -15,6 +15,7 @@ mod entropy;
 mod fake;
 pub mod fixtures;
 mod flaky;
+mod flaky_memory;
 mod rule_chat;
 mod suite;
 
@@ -22,5 +23,6 @@ pub use clock::MockClock;
 pub use entropy::SeededEntropy;
 pub use fake::{ChatReply, FakeClassifier, FakeEmbedder, FakeExtractor, ScriptedChat};
 pub use flaky::{FlakyEmbedder, FlakyKeywords, FlakyVectors, Outcome, Script};
+pub use flaky_memory::FlakyMemory;
 pub use rule_chat::RuleBackedChat;
 pub use suite::{Guard, Reopen};

@@ -10,7 +10,9 @@ use hark_core::layer::Profiles;
 use hark_core::people::{Claim, People};
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::testkit::fixtures::{tenant, transcript, vault};
-use hark_core::testkit::{FakeEmbedder, FlakyEmbedder, FlakyKeywords, FlakyVectors, MockClock, Script, SeededEntropy};
+use hark_core::testkit::{
+    FakeEmbedder, FlakyEmbedder, FlakyKeywords, FlakyMemory, FlakyVectors, MockClock, Script, SeededEntropy,
+};
 use hark_core::{Clock, ConversationId, IdentityKind, Scope, Speaker, TenantId};
 use std::sync::Arc;
 
@@ -23,9 +25,17 @@ pub struct World {
     pub people: People,
     pub ingest: Ingest,
     pub recall: Recall,
+    pub memory: Script,
     pub embedder: Script,
     pub vectors: Script,
     pub keywords: Script,
+}
+
+struct Scripts {
+    memory: Script,
+    embedder: Script,
+    vectors: Script,
+    keywords: Script,
 }
 
 impl World {
@@ -38,9 +48,10 @@ impl World {
         let entropy = Arc::new(SeededEntropy::new(1));
         let context = OpenContext { data_dir: std::env::temp_dir(), clock: clock.clone(), entropy: entropy.clone() };
         let ram = Registry::new().open("ram", serde_json::json!({}), &context).await.unwrap();
-        let (embedder, vectors, keywords) = (Script::default(), Script::default(), Script::default());
+        let (memory, embedder, vectors, keywords) =
+            (Script::default(), Script::default(), Script::default(), Script::default());
         let engine = Engine {
-            memory: ram.memory().unwrap(),
+            memory: Arc::new(FlakyMemory::new(ram.memory().unwrap(), memory.clone())),
             jobs: ram.jobs().unwrap(),
             vectors: Arc::new(FlakyVectors::new(ram.vectors().unwrap(), vectors.clone())),
             keywords: Arc::new(FlakyKeywords::new(ram.keywords().unwrap(), keywords.clone())),
@@ -57,7 +68,7 @@ impl World {
             clock: clock.clone(),
             entropy,
         };
-        Self::over(engine, clock, config, embedder, vectors, keywords)
+        Self::over(engine, clock, config, Scripts { memory, embedder, vectors, keywords })
     }
 
     /// The same with a chat model, which also reads the calls.
@@ -65,17 +76,17 @@ impl World {
         let plain = Self::new().await;
         let extractor = Arc::new(PromptExtractor::new(chat.clone(), PromptConfig::default()));
         let engine = Engine { chat: Some(chat), extractor, ..plain.engine };
-        Self::over(engine, plain.clock, RecallConfig::default(), plain.embedder, plain.vectors, plain.keywords)
+        let scripts = Scripts {
+            memory: plain.memory,
+            embedder: plain.embedder,
+            vectors: plain.vectors,
+            keywords: plain.keywords,
+        };
+        Self::over(engine, plain.clock, RecallConfig::default(), scripts)
     }
 
-    fn over(
-        engine: Engine,
-        clock: Arc<MockClock>,
-        config: RecallConfig,
-        embedder: Script,
-        vectors: Script,
-        keywords: Script,
-    ) -> Self {
+    fn over(engine: Engine, clock: Arc<MockClock>, config: RecallConfig, scripts: Scripts) -> Self {
+        let Scripts { memory, embedder, vectors, keywords } = scripts;
         let cache = Arc::new(CallerCache::new(8));
         Self {
             people: People::new(engine.clone()),
@@ -83,6 +94,7 @@ impl World {
             recall: Recall::new(engine.clone(), cache, config),
             engine,
             clock,
+            memory,
             embedder,
             vectors,
             keywords,

@@ -23,6 +23,7 @@ pub use sections::{
 pub use show::show;
 
 use hark_core::ingest::IngestConfig;
+use hark_core::layer::Resilience;
 use hark_core::recall::RecallConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,8 @@ pub struct Config {
     pub encryption: EncryptionConfig,
     /// How questions are answered.
     pub recall: RecallConfig,
+    /// How models are waited for, asked again and left alone.
+    pub resilience: Resilience,
     /// How calls are learnt from.
     pub ingest: IngestConfig,
     /// Background work.
@@ -76,6 +79,7 @@ impl Default for Config {
             backends,
             encryption: EncryptionConfig::default(),
             recall: RecallConfig::default(),
+            resilience: Resilience::default(),
             ingest: IngestConfig::default(),
             worker: WorkerConfig::default(),
             log: LogConfig::default(),
@@ -105,6 +109,20 @@ impl Config {
         at_least("worker.lease_secs", self.worker.lease_secs, 5)?;
         at_least("worker.poll_ms", self.worker.poll_ms, 10)?;
         at_least("recall.budget_ms", self.recall.budget_ms, 1)?;
+        let resilience = &self.resilience;
+        at_least("resilience.interactive_timeout_ms", resilience.interactive_timeout_ms, 1)?;
+        at_least("resilience.background_timeout_secs", resilience.background_timeout_secs, 1)?;
+        at_least("resilience.retry_base_ms", resilience.retry_base_ms, 1)?;
+        at_least("resilience.retry_cap_secs", resilience.retry_cap_secs, 1)?;
+        at_least("resilience.breaker_failures", u64::from(resilience.breaker_failures), 1)?;
+        at_least("resilience.breaker_open_secs", resilience.breaker_open_secs, 1)?;
+        if resilience.retries > 10 {
+            return Err(("resilience.retries", "must be 0 to 10".to_owned()));
+        }
+        if resilience.breaker_max_open_secs < resilience.breaker_open_secs {
+            let remedy = "must be at least `breaker_open_secs`, since it is its limit";
+            return Err(("resilience.breaker_max_open_secs", remedy.to_owned()));
+        }
         if !(1..=256).contains(&self.worker.concurrency) {
             return Err(("worker.concurrency", "must be 1 to 256".to_owned()));
         }

@@ -9,12 +9,17 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use futures::future::join_all;
 use hark_core::backend::Role;
+use hark_core::layer::{BreakerSnapshot, ModelHealth};
 use hark_core::{ErrorKind, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 use utoipa::ToSchema;
+
+/// A model that has answered so recently is not asked how it is: whoever may call this route must not be able to
+/// make us hammer a provider.
+const RECENTLY: Duration = Duration::from_secs(10);
 
 /// A role that takes longer to say how it is, is not well.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +54,10 @@ pub struct RoleHealth {
     pub kind: String,
     /// `ok`, `none`, or why not: `timeout`, `unavailable`, …
     pub status: &'static str,
+    /// For a model, the state of its backend's breaker: `closed`, `half_open` or `open`. While it is open the
+    /// status is `unavailable`, and nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<&'static str>,
 }
 
 const HEALTH: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
@@ -72,12 +81,12 @@ pub async fn ready(State(app): State<App>) -> impl IntoResponse {
     let truth = answers(app.engine.memory.ping());
     let jobs = answers(app.engine.jobs.ping());
     let stats = app.engine.jobs.stats(Some(app.tenant()), app.engine.clock.now());
-    let others = join_all(app.roles.iter().map(other));
+    let others = join_all(app.roles.iter().map(|role| other(&app, role)));
     let (truth, jobs, stats, others) = tokio::join!(truth, jobs, tokio::time::timeout(PATIENCE, stats), others);
 
     let mut roles: BTreeMap<&'static str, RoleHealth> = others.into_iter().collect();
     for (role, status) in [(Role::Memory, truth), (Role::Jobs, jobs)] {
-        let unnamed = || RoleHealth { backend: "none".to_owned(), kind: "none".to_owned(), status };
+        let unnamed = || RoleHealth { backend: "none".to_owned(), kind: "none".to_owned(), status, breaker: None };
         roles.entry(role.name()).or_insert_with(unnamed).status = status;
     }
     let usable = truth == "ok" && jobs == "ok";
@@ -92,15 +101,24 @@ pub async fn ready(State(app): State<App>) -> impl IntoResponse {
     (code, Json(Readiness { status, roles, queue }))
 }
 
-async fn other(role: &RoleInfo) -> (&'static str, RoleHealth) {
+async fn other(app: &App, role: &RoleInfo) -> (&'static str, RoleHealth) {
+    let guarded = matches!(role.role, Role::Embedder | Role::Chat);
+    let breaker = app.breaker(&role.instance).filter(|_| guarded).map(|breaker| breaker.snapshot());
     let status = match (&role.backend, role.role) {
         // Asked directly, for what they are needed for.
         (_, Role::Memory | Role::Jobs) => "ok",
+        _ if breaker.is_some_and(|b| b.health == ModelHealth::Down) => ErrorKind::Unavailable.name(),
+        _ if breaker.is_some_and(answered_recently) => "ok",
         (Some(backend), _) => answers(backend.health()).await,
         (None, _) if role.instance == "none" => "none",
         (None, _) => "ok",
     };
-    (role.role.name(), RoleHealth { backend: role.instance.clone(), kind: role.kind.clone(), status })
+    let breaker = breaker.map(|b| b.state.name());
+    (role.role.name(), RoleHealth { backend: role.instance.clone(), kind: role.kind.clone(), status, breaker })
+}
+
+fn answered_recently(breaker: BreakerSnapshot) -> bool {
+    breaker.health == ModelHealth::Healthy && breaker.last_success.is_some_and(|ago| ago < RECENTLY)
 }
 
 /// `ok`, or the kind of error. No more: this route needs no key.

@@ -1,5 +1,6 @@
 //! Every route and every middleware, in order.
 
+pub mod backends;
 pub mod caller;
 pub mod conversations;
 pub mod error;
@@ -46,6 +47,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/queue", get(jobs::queue))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}/redrive", post(jobs::redrive))
+        .route("/v1/backends", get(backends::list))
+        .route("/v1/backends/{name}/reset", post(backends::reset))
         .route("/metrics", get(health::metrics))
         .route_layer(from_fn_with_state(app.clone(), auth::require_key));
 

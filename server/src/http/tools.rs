@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use futures::FutureExt;
 use hark_core::{RecallQuery, Recalled, Result, Scope};
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// What the agent is told when we cannot answer. It is read aloud, so it says nothing technical.
 pub(crate) const UNAVAILABLE: &str = "memory is unavailable right now";
@@ -47,15 +47,21 @@ pub async fn memory_query(
     let body = ToolBody::read(&read_body(body, app.settings.http.tools_body_limit_bytes).await?)?;
     let query = question(&body)?;
     let asking = Asking::read(&app, &body, &headers);
-    let work = AssertUnwindSafe(look_up(&app, &asking, &query)).catch_unwind();
-    let found = match tokio::time::timeout(app.settings.tool_deadline, work).await {
+    // Finding out who asks counts as well. The recall keeps to the same moment and says what it left out, so the
+    // deadline here ends only what stands before it.
+    let answer_by = Instant::now() + app.recall.budget().min(app.settings.tool_deadline);
+    let work = AssertUnwindSafe(look_up(&app, &asking, &query, answer_by)).catch_unwind();
+    let found = match tokio::time::timeout_at(answer_by, work).await {
         Ok(Ok(Ok(found))) => found,
         Ok(Ok(Err(error))) => {
             tracing::error!(?error, "recall failed");
             Found::Unavailable(error.kind().name())
         }
         Ok(Err(_)) => Found::Unavailable("internal"),
-        Err(_) => Found::Unavailable("timeout"),
+        Err(_) => {
+            tracing::warn!("recall late: the caller was not found in time");
+            Found::Unavailable("timeout")
+        }
     };
     let answer = answer(&app, &body, found, started);
     log(&asking, &answer);
@@ -85,13 +91,13 @@ enum Found {
     Unavailable(&'static str),
 }
 
-async fn look_up(app: &App, asking: &Asking, query: &RecallQuery) -> Result<Found> {
+async fn look_up(app: &App, asking: &Asking, query: &RecallQuery, answer_by: Instant) -> Result<Found> {
     let caller = asking.known(app).await?;
     if !query.text.chars().any(char::is_alphanumeric) {
         return Ok(Found::NothingAsked(caller));
     }
     let Some(scope) = caller else { return Ok(Found::Nobody) };
-    let recalled = app.recall.ask(&scope, query).await?;
+    let recalled = app.recall.ask_by(&scope, query, answer_by).await?;
     Ok(Found::Memories(scope, recalled))
 }
 
@@ -126,6 +132,7 @@ fn answer(app: &App, body: &ToolBody, found: Found, started: Instant) -> Answer 
             answer.summary = "Nothing was asked, so nothing was looked up.".to_owned();
         }
         Found::Unavailable(reason) => {
+            metrics::counter!("hark_recall_degraded_total", "reason" => reason).increment(1);
             answer.mode = "keyword";
             answer.degraded = true;
             answer.degraded_reason = Some(reason);

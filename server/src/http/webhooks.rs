@@ -18,7 +18,7 @@ use hark_core::store::{Accepted, NewEvent};
 use hark_core::{ConversationId, Error, ErrorKind, EventId, Result, Scope};
 use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use std::time::Instant;
+use tokio::time::Instant;
 use tracing::Instrument;
 use utoipa::ToSchema;
 
@@ -34,16 +34,19 @@ use utoipa::ToSchema;
 )]
 pub async fn conversation_initiation(State(app): State<App>, body: Body) -> Json<InitiationData> {
     let started = Instant::now();
-    let (data, result) = match read_body(body, app.settings.http.tools_body_limit_bytes).await {
-        Ok(body) => begin(&app, &body).await,
-        Err(_) => (variables::neutral(&app), "unreadable"),
+    let answer_by = started + app.settings.initiation_budget.min(app.recall.initiation_budget());
+    let reading = read_body(body, app.settings.http.tools_body_limit_bytes);
+    let (data, result) = match tokio::time::timeout_at(answer_by, reading).await {
+        Ok(Ok(body)) => begin(&app, &body, answer_by).await,
+        Ok(Err(_)) => (variables::neutral(&app), "unreadable"),
+        Err(_) => late(&app),
     };
     metrics::counter!("hark_initiation_total", "result" => result).increment(1);
     tracing::info!(result, user_id = data.user_id, took_ms = started.elapsed().as_secs_f64() * 1e3, "initiation");
     Json(data)
 }
 
-async fn begin(app: &App, body: &Bytes) -> (InitiationData, &'static str) {
+async fn begin(app: &App, body: &Bytes, answer_by: Instant) -> (InitiationData, &'static str) {
     let Some(beginning) = Beginning::read(body, &app.settings.elevenlabs.agent_numbers) else {
         return (variables::neutral(app), "unreadable");
     };
@@ -53,7 +56,7 @@ async fn begin(app: &App, body: &Bytes) -> (InitiationData, &'static str) {
         let app = app.clone();
         async move { introduce(&app, beginning).await }.in_current_span()
     });
-    match tokio::time::timeout(app.settings.initiation_budget, work).await {
+    match tokio::time::timeout_at(answer_by, work).await {
         Ok(Ok(Ok(Some(data)))) => (data, "known"),
         Ok(Ok(Ok(None))) => (variables::neutral(app), "nobody"),
         Ok(Ok(Err(error))) => {
@@ -64,11 +67,13 @@ async fn begin(app: &App, body: &Bytes) -> (InitiationData, &'static str) {
             tracing::error!("initiation panicked");
             (variables::neutral(app), "failed")
         }
-        Err(_) => {
-            tracing::warn!("initiation late");
-            (variables::neutral(app), "late")
-        }
+        Err(_) => late(app),
     }
+}
+
+fn late(app: &App) -> (InitiationData, &'static str) {
+    tracing::warn!("initiation late");
+    (variables::neutral(app), "late")
 }
 
 async fn introduce(app: &App, beginning: Beginning) -> Result<Option<InitiationData>> {

@@ -11,6 +11,8 @@ use hark_core::{Error, ErrorKind, Scope, UserId};
 /// Why a job failed.
 #[derive(Debug)]
 pub(super) enum Failure {
+    /// A model is away, which may last for hours: postponed without counting, however often.
+    Later(Error),
     /// Another attempt may help.
     Again(Error),
     /// None will: what it works on cannot be read. Buried at once, for a person to look at.
@@ -19,6 +21,9 @@ pub(super) enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        if error.is_model_away() {
+            return Self::Later(error);
+        }
         // Also what is not retriable by itself: a person may mend a setting between two attempts, and five tries
         // cost nothing.
         Self::Again(error)

@@ -4,7 +4,7 @@ use super::handlers::{self, Failure};
 use crate::app::App;
 use chrono::Duration as Span;
 use futures::FutureExt;
-use hark_core::job::backoff;
+use hark_core::job::{backoff, postponement};
 use hark_core::store::{Lease, NewJob, Settled};
 use hark_core::{Error, ErrorKind};
 use std::panic::AssertUnwindSafe;
@@ -65,6 +65,12 @@ async fn settle(app: &App, lease: &Lease, outcome: Result<Vec<NewJob>, Failure>)
     let queue = &app.engine.jobs;
     let (result, settled) = match outcome {
         Ok(follow_ups) => ("done", queue.complete(lease, &follow_ups, now).await),
+        Err(Failure::Later(error)) => {
+            let age = now - job.created_at;
+            tracing::warn!(?error, job = %job.id, name = job.name, age_secs = age.num_seconds(), "job postponed");
+            let at = now + postponement(age, error.retry_after(), &*app.engine.entropy);
+            ("postponed", queue.postpone(lease, at, &error.to_string()).await)
+        }
         Err(Failure::Again(error)) if job.attempts < handlers::max_attempts(&job.name) => {
             tracing::warn!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job failed");
             let at = now + backoff(job.attempts, error.retry_after(), &*app.engine.entropy);

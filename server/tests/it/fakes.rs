@@ -3,6 +3,7 @@
 use super::switches::{Part, Switches};
 use async_trait::async_trait;
 use hark_core::ai::{Classified, Classifier, EmbedPurpose, Embedded, Embedder, EmbedderInfo, Extractor};
+use hark_core::backend::Backend;
 use hark_core::store::Space;
 use hark_core::{Candidate, MemoryKind, Result, Sector, Speaker, Transcript};
 use std::sync::Arc;
@@ -83,5 +84,30 @@ impl Embedder for Letters {
             })
             .collect();
         Ok(Embedded::free(vectors))
+    }
+}
+
+/// Where the letters come from; counts how often it is asked how it is.
+#[derive(Debug)]
+pub(crate) struct LettersBackend {
+    switches: Arc<Switches>,
+    pub(crate) checked: AtomicUsize,
+}
+
+impl LettersBackend {
+    pub(crate) fn new(switches: Arc<Switches>) -> Self {
+        Self { switches, checked: 0.into() }
+    }
+}
+
+#[async_trait]
+impl Backend for LettersBackend {
+    async fn health(&self) -> Result<()> {
+        self.checked.fetch_add(1, Ordering::SeqCst);
+        self.switches.gate(Part::Embedder).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
     }
 }

@@ -1,19 +1,21 @@
 //! The whole application over its real router, on in-memory stores and fake models.
 
-use super::fakes::{Facts, Letters, Verbatim};
+use super::fakes::{Facts, Letters, LettersBackend, Verbatim};
 use super::stores::{SwitchedJobs, SwitchedMemory};
 use super::switches::Switches;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Duration;
-use hark_core::Clock;
-use hark_core::ai::Embedder;
+use hark_core::backend::Role;
 use hark_core::engine::Engine;
-use hark_core::layer::Profiles;
+use hark_core::layer::{self, Breaker, Resilience};
 use hark_core::ram::{RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
-use hark_server::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Secret, Settings, WorkerSettings};
+use hark_core::{Clock, Entropy};
+use hark_server::app::{
+    App, AuthSettings, ElevenLabsSettings, HttpSettings, RoleInfo, Secret, Settings, WorkerSettings,
+};
 use hark_server::elevenlabs::sign;
 use hark_server::http::router;
 use hark_server::telemetry;
@@ -37,6 +39,7 @@ pub(crate) struct Harness {
     pub(crate) clock: Arc<MockClock>,
     pub(crate) switches: Arc<Switches>,
     pub(crate) extractor: Arc<Verbatim>,
+    pub(crate) embedding: Arc<LettersBackend>,
     pub(crate) worker: Worker,
     router: Router,
 }
@@ -53,12 +56,17 @@ impl Harness {
         let switches = Arc::new(Switches::default());
         let clock = Arc::new(MockClock::default());
         let extractor = Arc::new(Verbatim { switches: switches.clone(), asked: 0.into() });
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
+        let embedding = Arc::new(LettersBackend::new(switches.clone()));
+        let resilience = Resilience::default();
+        let breaker = Breaker::new("letters", &resilience);
+        let letters = Arc::new(Letters::new(switches.clone()));
         let engine = Engine {
             memory: Arc::new(SwitchedMemory { inner: RamMemoryStore::default(), switches: switches.clone() }),
             jobs: Arc::new(SwitchedJobs { inner: RamJobQueue::default(), switches: switches.clone() }),
             vectors: Arc::new(RamVectorStore::default()),
             keywords: Arc::new(RamKeywordStore::default()),
-            embedder: Some(Profiles::same(Arc::new(Letters::new(switches.clone())) as Arc<dyn Embedder>)),
+            embedder: Some(layer::embedder("letters", letters, &resilience, &breaker, &entropy)),
             next: None,
             chat: None,
             stand_in: None,
@@ -66,7 +74,7 @@ impl Harness {
             classifier: Arc::new(Facts),
             vault: fixtures::vault(),
             clock: clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(7)),
+            entropy,
         };
         let mut settings = Settings {
             auth: AuthSettings { api_keys: vec![Secret::new("hk_other"), Secret::new(KEY)] },
@@ -80,9 +88,16 @@ impl Harness {
             ..Settings::default()
         };
         change(&mut settings);
-        let app = App::new(engine, Default::default(), Default::default(), settings, Vec::new(), METRICS.clone());
+        let role = RoleInfo {
+            role: Role::Embedder,
+            instance: "letters".to_owned(),
+            kind: "fake".to_owned(),
+            backend: Some(embedding.clone()),
+        };
+        let app = App::new(engine, Default::default(), Default::default(), settings, vec![role], METRICS.clone())
+            .with_breakers(vec![("letters".to_owned(), breaker)]);
         let worker = Worker::new(app.clone(), WorkerSettings::default());
-        Self { router: router(app.clone()), app, clock, switches, extractor, worker }
+        Self { router: router(app.clone()), app, clock, switches, extractor, embedding, worker }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

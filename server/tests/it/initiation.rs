@@ -1,10 +1,14 @@
 //! The initiation webhook: after the key it never answers anything but 200, and always every variable.
 
-use super::harness::{Answer, Harness, call, ringing};
+use super::harness::{Answer, Harness, KEY, call, ringing};
 use super::switches::{Fault, Part};
 use axum::body::Body;
 use axum::http::{Method, Request};
+use futures::StreamExt;
+use futures::stream::pending;
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const PATH: &str = "/webhooks/conversation-initiation";
 
@@ -88,7 +92,32 @@ async fn a_failing_hanging_or_broken_store_costs_the_memory_never_the_call() {
     for fault in [Fault::Down, Fault::Hangs, Fault::Panics] {
         let hark = Harness::default();
         hark.switches.set(Part::Truth, fault);
+        let begun = Instant::now();
         is_neutral(&hark.post(PATH, ringing("conv_1", "+4930111111")).await);
+        assert!(begun.elapsed() <= Duration::from_millis(1_050), "{fault:?}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_end_costs_the_memory_never_the_call() {
+    let hark = Harness::default();
+    let endless = Body::from_stream(futures::stream::once(async { Ok::<_, std::io::Error>("{") }).chain(pending()));
+    let request = Request::post(PATH).header("authorization", format!("Bearer {KEY}")).body(endless).unwrap();
+    let begun = Instant::now();
+    is_neutral(&hark.send(request).await);
+    assert!(begun.elapsed() <= Duration::from_millis(1_050), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_never_waits_for_a_model() {
+    let hark = Harness::default();
+    hark.learn(&call("conv_1", "+4930111111", &["My parcel never arrived."])).await;
+    for fault in [Fault::Down, Fault::Hangs, Fault::Panics] {
+        hark.switches.set(Part::Embedder, fault);
+        let begun = Instant::now();
+        let told = variables(&hark.post(PATH, ringing("conv_2", "+4930111111")).await);
+        assert!(told["memory_context"].as_str().unwrap().contains("parcel"), "{fault:?}");
+        assert_eq!(begun.elapsed(), Duration::ZERO, "{fault:?}");
     }
 }
 

@@ -6,6 +6,7 @@ mod initiation;
 mod isolation;
 mod leaks;
 mod operations;
+mod outage;
 mod own_routes;
 mod post_call;
 mod stores;

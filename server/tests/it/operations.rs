@@ -31,7 +31,9 @@ async fn it_says_whether_it_lives_and_whether_it_can_work() {
 #[tokio::test]
 async fn everything_else_needs_a_key() {
     let hark = Harness::default();
-    for path in ["/metrics", "/v1/users", "/v1/queue", "/v1/jobs", "/v1/conversations", "/v1/memories/mem_x"] {
+    for path in
+        ["/metrics", "/v1/backends", "/v1/users", "/v1/queue", "/v1/jobs", "/v1/conversations", "/v1/memories/mem_x"]
+    {
         without_key(&hark, path).await.is_problem(401, "key_missing");
     }
     let twice = Request::get("/v1/users").header("authorization", format!("Bearer {KEY}"));
@@ -66,6 +68,8 @@ async fn the_documentation_names_every_route_and_the_key() {
         "/v1/queue",
         "/v1/jobs",
         "/v1/jobs/{id}/redrive",
+        "/v1/backends",
+        "/v1/backends/{name}/reset",
         "/health",
         "/health/live",
         "/health/ready",
@@ -73,7 +77,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 25);
+    assert_eq!(paths.len(), 27);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);

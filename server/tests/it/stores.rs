@@ -206,6 +206,10 @@ impl JobQueue for SwitchedJobs {
         self.switches.gate(Part::Queue).await?;
         self.inner.retry(lease, at, error).await
     }
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.postpone(lease, at, reason).await
+    }
     async fn release(&self, lease: &Lease) -> Result<Settled> {
         self.switches.gate(Part::Queue).await?;
         self.inner.release(lease).await

@@ -121,6 +121,7 @@ pub async fn whoever_lost_the_lease_changes_nothing(queue: Arc<dyn JobQueue>) {
     let follow_up = [job("link", "after")];
     assert_eq!(queue.extend(&old, after(900)).await.must(), Settled::Lost);
     assert_eq!(queue.retry(&old, after(62), "late").await.must(), Settled::Lost);
+    assert_eq!(queue.postpone(&old, after(62), "late").await.must(), Settled::Lost);
     assert_eq!(queue.release(&old).await.must(), Settled::Lost);
     assert_eq!(queue.bury(&old, "late").await.must(), Settled::Lost);
     assert_eq!(queue.complete(&old, &follow_up, after(62)).await.must(), Settled::Lost);

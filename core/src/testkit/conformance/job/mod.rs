@@ -68,6 +68,7 @@ macro_rules! job_queue_suite {
                 settling_twice_is_lost_the_second_time,
                 racing_settlements_settle_once,
                 a_retried_job_waits_until_its_time_and_keeps_its_count,
+                a_postponed_job_waits_until_its_time_and_does_not_count,
                 a_released_job_has_not_been_started,
                 a_buried_job_is_dead_and_stays_so,
                 a_redriven_job_starts_over,

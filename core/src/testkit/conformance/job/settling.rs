@@ -51,12 +51,13 @@ pub async fn what_follows_may_be_the_same_job_again(queue: Arc<dyn JobQueue>) {
 
 /// A lease is good for one settlement.
 pub async fn settling_twice_is_lost_the_second_time(queue: Arc<dyn JobQueue>) {
-    for way in ["complete", "retry", "release", "bury"] {
+    for way in ["complete", "retry", "postpone", "release", "bury"] {
         let lease = leased(&*queue, &job("embed", way)).await;
         for expected in [Settled::Done, Settled::Lost] {
             let settled = match way {
                 "complete" => queue.complete(&lease, &[], after(1)).await,
                 "retry" => queue.retry(&lease, after(500), "down").await,
+                "postpone" => queue.postpone(&lease, after(500), "model away").await,
                 "release" => queue.release(&lease).await,
                 _ => queue.bury(&lease, "hopeless").await,
             };
@@ -97,6 +98,25 @@ pub async fn a_retried_job_waits_until_its_time_and_keeps_its_count(queue: Arc<d
     assert_eq!(lease_at(&*queue, "t2", 5, after(90), after(29)).await, []);
     let next = lease_at(&*queue, "t3", 5, after(90), after(30)).await.remove(0);
     assert_eq!((next.job.attempts, next.job.state), (2, JobState::Running));
+}
+
+/// "For another attempt at `at`, without counting this one": however often.
+pub async fn a_postponed_job_waits_until_its_time_and_does_not_count(queue: Arc<dyn JobQueue>) {
+    let mut lease = leased(&*queue, &job("embed", "k")).await;
+    for round in 1..=9 {
+        let at = round * 30;
+        assert_eq!(queue.postpone(&lease, after(at), "model away").await.must(), Settled::Done);
+        let waiting = only(&*queue, &tenant()).await;
+        assert_eq!((waiting.state, waiting.attempts, waiting.run_at), (JobState::Retrying, 0, after(at)));
+        assert_eq!(waiting.last_error.as_deref(), Some("model away"));
+        assert_eq!(lease_at(&*queue, &format!("early {round}"), 5, after(999), after(at - 1)).await, []);
+        lease = lease_at(&*queue, &format!("in time {round}"), 5, after(at + 20), after(at)).await.remove(0);
+        assert_eq!((lease.job.attempts, lease.job.state), (1, JobState::Running));
+    }
+    queue.retry(&lease, after(500), "down").await.must();
+    let second = lease_at(&*queue, "t2", 1, after(600), after(500)).await.remove(0);
+    queue.postpone(&second, after(700), "model away").await.must();
+    assert_eq!(only(&*queue, &tenant()).await.attempts, 1, "what was counted before stays so");
 }
 
 /// "As if it had not been started: the attempt does not count."

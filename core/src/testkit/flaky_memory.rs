@@ -1,0 +1,70 @@
+//! The truth, failing, hanging and recovering on a script.
+
+use super::Script;
+use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved};
+use crate::{
+    AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, Page, PageRequest, Result, Scope,
+    Sector, TenantId, Timestamp, User, UserId,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// A memory store that follows a script.
+#[derive(Debug)]
+pub struct FlakyMemory {
+    inner: Arc<dyn MemoryStore>,
+    script: Script,
+}
+
+impl FlakyMemory {
+    /// Calls go to `inner` where the script lets them.
+    pub fn new(inner: Arc<dyn MemoryStore>, script: Script) -> Self {
+        Self { inner, script }
+    }
+}
+
+/// Every method takes its step of the script, then is passed on.
+macro_rules! scripted {
+    ($(fn $method:ident($($name:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl MemoryStore for FlakyMemory {
+            $(
+                async fn $method(&self, $($name: $kind),*) -> Result<$answer> {
+                    self.script.step(stringify!($method)).await?;
+                    self.inner.$method($($name),*).await
+                }
+            )*
+        }
+    };
+}
+
+scripted! {
+    fn find_user(tenant: &TenantId, identities: &[Identity]) -> Option<User>;
+    fn ensure_user(tenant: &TenantId, identities: &[Identity], new: &UserId, now: Timestamp) -> Resolved;
+    fn join_identities(scope: &Scope, identities: &[Identity]) -> ();
+    fn user(scope: &Scope) -> Option<User>;
+    fn identities(scope: &Scope) -> Vec<Identity>;
+    fn users(tenant: &TenantId, page: &PageRequest) -> Page<User>;
+    fn set_name(scope: &Scope, name: &str) -> ();
+    fn set_summary(scope: &Scope, summary: &str) -> ();
+    fn sector_counts(scope: &Scope) -> Vec<(Sector, u64)>;
+    fn erase_user(scope: &Scope) -> Erased;
+    fn bind_conversation(scope: &Scope, id: &ConversationId, agent: Option<&AgentId>, now: Timestamp) -> UserId;
+    fn conversation(tenant: &TenantId, id: &ConversationId) -> Option<Conversation>;
+    fn save_conversation(tenant: &TenantId, conversation: &Conversation) -> Conversation;
+    fn finish_conversation(scope: &Scope, id: &ConversationId, now: Timestamp) -> ();
+    fn conversations(tenant: &TenantId, caller: Option<&UserId>, page: &PageRequest) -> Page<Conversation>;
+    fn put_memories(scope: &Scope, memories: &[Memory]) -> ();
+    fn memories(scope: &Scope, ids: &[MemoryId]) -> Vec<Memory>;
+    fn memory_owner(tenant: &TenantId, id: &MemoryId) -> Option<Scope>;
+    fn list_memories(scope: &Scope, filter: &MemoryFilter, page: &PageRequest) -> Page<Memory>;
+    fn delete_memories(scope: &Scope, ids: &[MemoryId]) -> u64;
+    fn mark_indexed(scope: &Scope, ids: &[MemoryId]) -> ();
+    fn put_links(scope: &Scope, links: &[Link]) -> ();
+    fn links(scope: &Scope, ends: &[MemoryId]) -> Vec<Link>;
+    fn delete_link(scope: &Scope, id: &LinkId) -> ();
+    fn pending_memories(limit: usize) -> Vec<(Scope, Memory)>;
+    fn scan_memories(page: &PageRequest) -> Page<(Scope, Memory)>;
+    fn count_memories() -> u64;
+    fn ping() -> ();
+}
