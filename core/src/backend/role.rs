@@ -23,6 +23,8 @@ pub enum Role {
     Extractor,
     /// [`crate::ai::Classifier`]
     Classifier,
+    /// [`crate::store::EmbeddingCache`]
+    Cache,
 }
 
 impl Role {
@@ -37,6 +39,7 @@ impl Role {
             Self::Chat => "chat",
             Self::Extractor => "extractor",
             Self::Classifier => "classifier",
+            Self::Cache => "cache",
         }
     }
 }
