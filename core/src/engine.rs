@@ -1,8 +1,9 @@
 //! Everything the flows need, in one value that is cheap to clone.
 
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
+use crate::cost::Meter;
 use crate::crypt::Vault;
-use crate::layer::Profiles;
+use crate::layer::{EmbeddingTiers, Profiles};
 use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
 use crate::{Clock, Entropy};
 use std::sync::Arc;
@@ -23,6 +24,10 @@ pub struct Engine {
     pub embedder: Option<Profiles<dyn Embedder>>,
     /// The chat model, for work in the background; `None` where rules do it.
     pub chat: Option<Arc<dyn ChatModel>>,
+    /// What is remembered of remote embedders, for forgetting it; `None` where there is nothing to remember.
+    pub embeddings: Option<Arc<EmbeddingTiers>>,
+    /// What models cost.
+    pub meter: Arc<Meter>,
     /// What makes candidates of transcripts.
     pub extractor: Arc<dyn Extractor>,
     /// What gives sentences a sector.

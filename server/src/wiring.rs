@@ -5,11 +5,13 @@ use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, RoleInfo, 
 use crate::config::{Choice, Config, Instance, Loaded, Plan};
 use crate::credentials::Credentials;
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
+use hark_core::ai::{ChatModel, Embedder};
 use hark_core::backend::{Backend, OpenContext, Registry, Role};
+use hark_core::cost::Meter;
 use hark_core::crypt::{Keyring, Vault};
 use hark_core::engine::Engine;
-use hark_core::layer::Profiles;
-use hark_core::store::Migration;
+use hark_core::layer::{CachedEmbedder, EmbeddingTiers, MeteredChat, MeteredEmbedder, Profiles};
+use hark_core::store::{MemoryStore, Migration};
 use hark_core::{Clock, Entropy, Error, ErrorKind, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::path::Path;
@@ -127,6 +129,7 @@ impl Backends {
             Role::Chat,
             Role::Extractor,
             Role::Classifier,
+            Role::Cache,
         ];
         let info = |role| match plan.choice(role) {
             Choice::Backend(name) => {
@@ -164,16 +167,34 @@ pub async fn wire(
 
     let extractor = backends.optional(plan, Role::Extractor, Backend::extractor)?;
     let classifier = backends.optional(plan, Role::Classifier, Backend::classifier)?;
+    let config = &loaded.config;
+    let memory = backends.part(plan, Role::Memory, Backend::memory)?;
+    let settings = settings(config, credentials);
+    let vault = Vault::new(keyring, around.entropy.clone());
+    let meter = meter(config, &settings, &memory, around).await?;
+    let cache = backends.optional(plan, Role::Cache, Backend::cache)?;
+    let cache = EmbeddingTiers::new(
+        &config.embedding_cache,
+        cache,
+        vault.clone(),
+        around.clock.clone(),
+        settings.tenant.clone(),
+    );
+    let cache = Arc::new(cache);
+    let embedder = backends.optional(plan, Role::Embedder, Backend::embedder)?.map(Profiles::same);
+    let chat = backends.optional(plan, Role::Chat, Backend::chat)?;
     let engine = Engine {
-        memory: backends.part(plan, Role::Memory, Backend::memory)?,
+        memory,
         jobs: backends.part(plan, Role::Jobs, Backend::jobs)?,
         vectors: backends.part(plan, Role::Vectors, Backend::vectors)?,
         keywords: backends.part(plan, Role::Keywords, Backend::keywords)?,
-        embedder: backends.optional(plan, Role::Embedder, Backend::embedder)?.map(Profiles::same),
-        chat: backends.optional(plan, Role::Chat, Backend::chat)?,
+        embedder: embedder.map(|embedder| paid_embedder(embedder, &meter, &cache)),
+        chat: chat.map(|chat| paid_chat(chat, &meter)),
+        embeddings: Some(cache),
+        meter,
         extractor: extractor.unwrap_or_else(|| Arc::new(RuleExtractor)),
         classifier: classifier.unwrap_or_else(|| Arc::new(RuleClassifier)),
-        vault: Vault::new(keyring, around.entropy.clone()),
+        vault,
         clock: around.clock.clone(),
         entropy: around.entropy.clone(),
     };
@@ -181,15 +202,34 @@ pub async fn wire(
         tracing::warn!("roles.chat is set, but nothing in this version asks a chat model");
     }
 
-    let config = &loaded.config;
-    Ok(App::new(
-        engine,
-        config.recall.clone(),
-        config.ingest.clone(),
-        settings(config, credentials),
-        backends.roles(plan),
-        metrics,
-    ))
+    Ok(App::new(engine, config.recall.clone(), config.ingest.clone(), settings, backends.roles(plan), metrics))
+}
+
+/// What is spent, from where the last process left it.
+async fn meter(
+    config: &Config,
+    settings: &Settings,
+    memory: &Arc<dyn MemoryStore>,
+    around: &Surroundings<'_>,
+) -> Result<Arc<Meter>> {
+    let meter = Meter::new(&config.cost, settings.tenant.clone(), memory.clone(), around.clock.clone());
+    meter.load().await?;
+    Ok(Arc::new(meter))
+}
+
+/// The outermost layers of an embedder: remembered, and paid for where it is not. Everything that waits, tries again
+/// or gives up is inside.
+fn paid_embedder(
+    embedder: Profiles<dyn Embedder>,
+    meter: &Arc<Meter>,
+    cache: &Arc<EmbeddingTiers>,
+) -> Profiles<dyn Embedder> {
+    CachedEmbedder::around(MeteredEmbedder::around(embedder, meter), cache)
+}
+
+/// The outermost layer of a chat model.
+fn paid_chat(chat: Arc<dyn ChatModel>, meter: &Arc<Meter>) -> Arc<dyn ChatModel> {
+    Arc::new(MeteredChat::new(chat, meter.clone()))
 }
 
 fn settings(config: &Config, credentials: &Credentials) -> Settings {

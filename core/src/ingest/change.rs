@@ -122,7 +122,8 @@ impl Ingest {
         self.engine.memory.delete_memories(scope, ids).await
     }
 
-    /// Forgets a caller: vectors, words, raw events, rows, and what is held in memory. Can be repeated.
+    /// Forgets a caller: vectors, words, remembered embeddings, raw events, rows, and what is held in memory. What
+    /// was spent on the caller's conversations stays counted, without their names. Can be repeated.
     ///
     /// # Errors
     /// What the stores say; what was not reached yet is reached by calling again.
@@ -130,7 +131,12 @@ impl Ingest {
         let events = self.events_of(scope).await?;
         self.engine.vectors.erase(scope).await?;
         self.engine.keywords.erase(scope).await?;
+        if let Some(embeddings) = &self.engine.embeddings {
+            embeddings.erase(scope).await?;
+        }
         self.engine.jobs.delete_events(&scope.tenant, &events).await?;
+        // What still waits to be kept would bring the conversations' names back.
+        self.engine.meter.flush().await?;
         let erased = self.engine.memory.erase_user(scope).await?;
         self.cache.forget(scope);
         Ok(erased)

@@ -19,6 +19,7 @@ pub use change::MemoryPatch;
 pub use config::IngestConfig;
 pub use rebuild::Lag;
 
+use crate::cost::{Account, charged_to};
 use crate::engine::Engine;
 use crate::job::{EmbedMemories, JobPayload, LinkMemories, SummariseUser};
 use crate::people::{Claim, People};
@@ -124,7 +125,12 @@ impl Ingest {
         let conversation = self.keep(tenant, &call, Some(user.id.clone()), ConversationState::Learning).await?;
         // A conversation stays its first caller's, whatever this event claims.
         let scope = Scope { tenant: tenant.clone(), caller: conversation.caller.clone().unwrap_or(user.id) };
-        self.learn(&scope, conversation, transcript).await
+        let account = Account {
+            tenant: tenant.clone(),
+            conversation: Some(conversation.id.clone()),
+            agent: conversation.agent.clone(),
+        };
+        charged_to(account, self.learn(&scope, conversation, transcript)).await
     }
 
     async fn learn(&self, scope: &Scope, conversation: Conversation, transcript: &Transcript) -> Result<Ingested> {

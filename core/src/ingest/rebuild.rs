@@ -1,6 +1,7 @@
 //! The derived stores are brought up to the truth: what is pending, what lags behind, or everything.
 
 use super::{Ingest, index};
+use crate::cost::{Account, charged_at_least_to};
 use crate::store::{KeywordDoc, VectorRow};
 use crate::{IndexState, Memory, MemoryId, PageRequest, Result, Scope};
 
@@ -90,15 +91,16 @@ impl Ingest {
         let docs: Vec<(Scope, KeywordDoc)> = batch.iter().map(|(s, m)| (s.clone(), index::doc(m))).collect();
         self.engine.keywords.upsert_many(&docs).await?;
         if let Some(space) = space {
-            let memories: Vec<Memory> = batch.iter().map(|(_, m)| m.clone()).collect();
-            let vectors = index::vectors_of(&self.engine, &memories).await?;
-            let rows: Vec<(Scope, VectorRow)> = vectors
-                .into_iter()
-                .filter_map(|row| {
-                    let owner = batch.iter().find(|(_, m)| m.id == row.id)?;
+            let mut rows: Vec<(Scope, VectorRow)> = Vec::with_capacity(batch.len());
+            for tenants in batch.chunk_by(|(a, _), (b, _)| a.tenant == b.tenant) {
+                let owned: Vec<_> = tenants.iter().map(|(scope, memory)| (scope, memory)).collect();
+                let payer = Account::of(tenants[0].0.tenant.clone());
+                let vectors = charged_at_least_to(payer, index::vectors_of(&self.engine, &owned)).await?;
+                rows.extend(vectors.into_iter().filter_map(|row| {
+                    let owner = tenants.iter().find(|(_, m)| m.id == row.id)?;
                     Some((owner.0.clone(), row))
-                })
-                .collect();
+                }));
+            }
             self.engine.vectors.upsert_many(space, &rows).await?;
         }
         for group in batch.chunk_by(|a, b| a.0 == b.0) {

@@ -5,6 +5,7 @@ use super::config::RecallConfig;
 use super::fallback::{self, VectorSide};
 use crate::ai::EmbedPurpose;
 use crate::engine::Engine;
+use crate::layer::spoken_by;
 use crate::store::{KeywordQuery, ScoredId};
 use crate::{Error, ErrorKind, MemoryId, Mode, RecallQuery, Result, Scope, StepTimes};
 use std::collections::HashMap;
@@ -84,7 +85,8 @@ async fn vector_side(
     let Some(embedder) = &engine.embedder else { return (VectorSide::NoEmbedder, Vec::new(), Duration::ZERO) };
     let begun = Instant::now();
     let texts = [query.text.clone()];
-    let embedded = timeout(budget, embedder.interactive.embed(&texts, EmbedPurpose::Query)).await;
+    let embedding = spoken_by(vec![scope.clone()], embedder.interactive.embed(&texts, EmbedPurpose::Query));
+    let embedded = timeout(budget, embedding).await;
     let took = begun.elapsed();
     let vector = match embedded {
         Err(Elapsed { .. }) => return (VectorSide::EmbeddingLate, Vec::new(), took),

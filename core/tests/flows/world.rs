@@ -2,6 +2,7 @@
 
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{OpenContext, Registry};
+use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Call, Ingest, IngestConfig};
 use hark_core::layer::Profiles;
@@ -47,6 +48,8 @@ impl World {
                 embedder.clone(),
             )))),
             chat: None,
+            embeddings: None,
+            meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), ram.memory().unwrap(), clock.clone())),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
             vault: vault(),

@@ -22,7 +22,9 @@ pub use sections::{
 };
 pub use show::show;
 
+use hark_core::cost::CostConfig;
 use hark_core::ingest::IngestConfig;
+use hark_core::layer::EmbeddingCacheConfig;
 use hark_core::recall::RecallConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +55,10 @@ pub struct Config {
     pub recall: RecallConfig,
     /// How calls are learnt from.
     pub ingest: IngestConfig,
+    /// What models cost, and how much may be spent.
+    pub cost: CostConfig,
+    /// How embeddings that were paid for are remembered.
+    pub embedding_cache: EmbeddingCacheConfig,
     /// Background work.
     pub worker: WorkerConfig,
     /// What is logged.
@@ -77,6 +83,8 @@ impl Default for Config {
             encryption: EncryptionConfig::default(),
             recall: RecallConfig::default(),
             ingest: IngestConfig::default(),
+            cost: CostConfig::default(),
+            embedding_cache: EmbeddingCacheConfig::default(),
             worker: WorkerConfig::default(),
             log: LogConfig::default(),
             limits: LimitsConfig::default(),
@@ -120,6 +128,8 @@ impl Config {
         if self.encryption.keys.is_some() && self.encryption.keys_file.is_some() {
             return Err(("encryption.keys", "is set and so is `keys_file`; keep one of them".to_owned()));
         }
+        self.cost.check()?;
+        self.embedding_cache.check()?;
         for (name, value) in &self.elevenlabs.variables {
             if name.starts_with("system__") {
                 return Err((

@@ -113,6 +113,9 @@ pub struct RolesConfig {
     pub extractor: String,
     /// What gives a sentence its sector: `by_rules`, which needs no model, or a backend.
     pub classifier: String,
+    /// What keeps embeddings that were paid for, so that no text is paid for twice; `none` to keep them in memory
+    /// only. Left out, it is the backend that plays `memory`, if it can.
+    pub cache: Option<String>,
 }
 
 impl Default for RolesConfig {
@@ -126,6 +129,7 @@ impl Default for RolesConfig {
             chat: "none".to_owned(),
             extractor: "by_rules".to_owned(),
             classifier: "by_rules".to_owned(),
+            cache: None,
         }
     }
 }

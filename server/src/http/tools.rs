@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use futures::FutureExt;
+use hark_core::cost::charged_to;
 use hark_core::{RecallQuery, Recalled, Result, Scope};
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -91,7 +92,7 @@ async fn look_up(app: &App, asking: &Asking, query: &RecallQuery) -> Result<Foun
         return Ok(Found::NothingAsked(caller));
     }
     let Some(scope) = caller else { return Ok(Found::Nobody) };
-    let recalled = app.recall.ask(&scope, query).await?;
+    let recalled = charged_to(asking.account(app), app.recall.ask(&scope, query)).await?;
     Ok(Found::Memories(scope, recalled))
 }
 

@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Duration;
 use hark_core::Clock;
 use hark_core::ai::Embedder;
+use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
-use hark_core::layer::Profiles;
-use hark_core::ram::{RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
+use hark_core::layer::{CachedEmbedder, EmbeddingTiers, MeteredEmbedder, Profiles};
+use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
 use hark_server::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Secret, Settings, WorkerSettings};
 use hark_server::elevenlabs::sign;
@@ -50,16 +51,38 @@ impl Default for Harness {
 impl Harness {
     /// With other settings.
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::made(change, None, &CostConfig::default())
+    }
+
+    /// With an embedder that costs money, under a model's name.
+    pub(crate) fn paying(model: &str, cost: &CostConfig) -> Self {
+        Self::made(|_| {}, Some(model), cost)
+    }
+
+    fn made(change: impl FnOnce(&mut Settings), paid: Option<&str>, cost: &CostConfig) -> Self {
         let switches = Arc::new(Switches::default());
         let clock = Arc::new(MockClock::default());
         let extractor = Arc::new(Verbatim { switches: switches.clone(), asked: 0.into() });
+        let memory = Arc::new(SwitchedMemory { inner: RamMemoryStore::default(), switches: switches.clone() });
+        let tenant = Settings::default().tenant;
+        let meter = Arc::new(Meter::new(cost, tenant.clone(), memory.clone(), clock.clone()));
+        let store = Arc::new(RamEmbeddingCache::default());
+        let tiers = EmbeddingTiers::new(&Default::default(), Some(store), fixtures::vault(), clock.clone(), tenant);
+        let tiers = Arc::new(tiers);
+        let letters = match paid {
+            Some(model) => Letters::paid(switches.clone(), model),
+            None => Letters::new(switches.clone()),
+        };
+        let bare = Profiles::same(Arc::new(letters) as Arc<dyn Embedder>);
         let engine = Engine {
-            memory: Arc::new(SwitchedMemory { inner: RamMemoryStore::default(), switches: switches.clone() }),
+            memory,
             jobs: Arc::new(SwitchedJobs { inner: RamJobQueue::default(), switches: switches.clone() }),
             vectors: Arc::new(RamVectorStore::default()),
             keywords: Arc::new(RamKeywordStore::default()),
-            embedder: Some(Profiles::same(Arc::new(Letters::new(switches.clone())) as Arc<dyn Embedder>)),
+            embedder: Some(CachedEmbedder::around(MeteredEmbedder::around(bare, &meter), &tiers)),
             chat: None,
+            embeddings: Some(tiers),
+            meter,
             extractor: extractor.clone(),
             classifier: Arc::new(Facts),
             vault: fixtures::vault(),
