@@ -18,6 +18,7 @@ CREATE TABLE costs (
 CREATE INDEX costs_by_conversation ON costs (tenant, conversation) WHERE conversation <> '';
 
 -- Embeddings that were paid for. `key` is a keyed hash of the text; `vector` is 32-bit floats, little-endian.
+-- No foreign key: the caller may live in another file than the one that plays `roles.cache`.
 CREATE TABLE embeddings (
     seq        INTEGER PRIMARY KEY,
     tenant     TEXT    NOT NULL,
