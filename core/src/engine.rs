@@ -1,9 +1,10 @@
 //! Everything the flows need, in one value that is cheap to clone.
 
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
+use crate::cost::Meter;
 use crate::crypt::Vault;
 use crate::ingest::NextSpace;
-use crate::layer::Profiles;
+use crate::layer::{EmbeddingTiers, Profiles};
 use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
 use crate::{Clock, Entropy};
 use std::sync::Arc;
@@ -26,6 +27,10 @@ pub struct Engine {
     pub next: Option<NextSpace>,
     /// The chat model, for work in the background; `None` where rules do it.
     pub chat: Option<Arc<dyn ChatModel>>,
+    /// What is remembered of remote embedders, for forgetting it; `None` where there is nothing to remember.
+    pub embeddings: Option<Arc<EmbeddingTiers>>,
+    /// What models cost.
+    pub meter: Arc<Meter>,
     /// What makes candidates of transcripts.
     pub extractor: Arc<dyn Extractor>,
     /// What steps in when the extractor has failed for too long; `None` where the extractor needs no model.

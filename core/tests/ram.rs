@@ -2,8 +2,8 @@
 
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::ai::{ChatModel, Classifier, Embedder, Extractor};
-use hark_core::ram::{RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
-use hark_core::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
+use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
+use hark_core::store::{EmbeddingCache, JobQueue, KeywordStore, MemoryStore, VectorStore};
 use hark_core::testkit::{ChatReply, FakeClassifier, FakeEmbedder, FakeExtractor, ScriptedChat};
 use std::sync::Arc;
 
@@ -21,6 +21,10 @@ async fn vectors() -> (Arc<dyn VectorStore>, ()) {
 
 async fn keywords() -> (Arc<dyn KeywordStore>, ()) {
     (Arc::new(RamKeywordStore::default()), ())
+}
+
+async fn cache() -> (Arc<dyn EmbeddingCache>, ()) {
+    (Arc::new(RamEmbeddingCache::default()), ())
 }
 
 async fn fake_embedder() -> (Arc<dyn Embedder>, ()) {
@@ -45,6 +49,7 @@ hark_core::memory_store_suite!(memory);
 hark_core::job_queue_suite!(jobs);
 hark_core::vector_store_suite!(vectors);
 hark_core::keyword_store_suite!(keywords);
+hark_core::embedding_cache_suite!(cache);
 hark_core::embedder_suite!(fake_embedder);
 hark_core::extractor_suite!(fake_extractor);
 hark_core::classifier_suite!(fake_classifier);

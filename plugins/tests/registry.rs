@@ -16,6 +16,7 @@ fn suite(role: Role) -> &'static str {
         Role::Chat => "chat_suite!",
         Role::Extractor => "extractor_suite!",
         Role::Classifier => "classifier_suite!",
+        Role::Cache => "embedding_cache_suite!",
     }
 }
 

@@ -94,6 +94,8 @@ pub struct WorkerSettings {
     pub repair_every: Duration,
     /// How often vectors and words are compacted.
     pub optimise_every: Duration,
+    /// How often embeddings that are no longer needed are removed.
+    pub prune_every: Duration,
 }
 
 impl Default for WorkerSettings {
@@ -105,6 +107,7 @@ impl Default for WorkerSettings {
             drain: Duration::from_secs(20),
             repair_every: Duration::from_secs(60),
             optimise_every: Duration::from_secs(600),
+            prune_every: Duration::from_secs(3_600),
         }
     }
 }

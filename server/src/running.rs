@@ -20,6 +20,9 @@ use tokio::net::TcpListener;
 /// How often the histograms are folded, so that they do not grow while nobody asks for the metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How often what models cost is kept: a killed process loses so much of it at the most.
+const KEEP_COSTS: Duration = Duration::from_secs(5);
+
 /// What is to be started.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
@@ -83,6 +86,7 @@ impl Running {
 
         let lifecycle = Lifecycle::new();
         spawn_upkeep(&app, &lifecycle);
+        spawn_keep_costs(&app, &lifecycle);
         let grace = Duration::from_secs(config.server.shutdown_grace_secs);
         if start.worker {
             spawn_worker(&app, &lifecycle, worker_settings(&config.worker, grace));
@@ -98,6 +102,7 @@ impl Running {
     /// Stops: first softly, after the grace hard; then the backends are closed. The folder is free afterwards.
     pub async fn stop(self) {
         let clean = self.lifecycle.stop(self.grace).await;
+        keep_costs(&self.app).await;
         self.backends.close().await;
         tracing::info!(clean, "stopped");
     }
@@ -128,6 +133,7 @@ fn worker_settings(config: &WorkerConfig, grace: Duration) -> WorkerSettings {
         drain: grace.mul_f64(0.8),
         repair_every: Duration::from_secs(config.repair_secs),
         optimise_every: Duration::from_secs(config.optimise_secs),
+        ..WorkerSettings::default()
     }
 }
 
@@ -196,6 +202,28 @@ fn spawn_upkeep(app: &App, lifecycle: &Lifecycle) {
             }
         }
     });
+}
+
+/// Also without workers: a server that only answers questions pays for embeddings.
+fn spawn_keep_costs(app: &App, lifecycle: &Lifecycle) {
+    let (app, soft) = (app.clone(), lifecycle.soft.clone());
+    lifecycle.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(KEEP_COSTS);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => keep_costs(&app).await,
+                // What is charged from now on is kept when everything has ended.
+                () = soft.cancelled() => return,
+            }
+        }
+    });
+}
+
+async fn keep_costs(app: &App) {
+    if let Err(error) = app.engine.meter.flush().await {
+        tracing::warn!(?error, "costs not kept");
+    }
 }
 
 #[cfg(test)]

@@ -187,6 +187,19 @@ fn slips_name_source_key_and_remedy() {
         ("[server]\nbind = 'a'\nbind = 'b'\n", ("", ""), "config.toml: line 3"),
         ("[elevenlabs.variables]\nsystem__time = ''\n", ("", ""), "config.toml: elevenlabs.variables: `system__time`"),
         ("[auth]\napi_keys = ['']\n", ("", ""), "config.toml: auth.api_keys: holds an empty key"),
+        ("[cost]\ncurrency = 'euro'\n", ("", ""), "config.toml: cost.currency: must be three capital letters"),
+        ("", ("HARK_COST__DAILY_STOP", "-1"), "HARK_COST__DAILY_STOP: cost.daily_stop: must be 0 to 1000000000"),
+        (
+            "[cost]\ndaily_warn = 2.0\ndaily_stop = 1.0\n",
+            ("", ""),
+            "config.toml: cost.daily_warn: is more than the stop of the same period",
+        ),
+        (
+            "[cost.prices.m]\ninput_per_milion = 1\n",
+            ("", ""),
+            "cost.prices.m.input_per_milion: unknown key; did you mean `input_per_million`?",
+        ),
+        ("[embedding_cache]\ndays = 0\n", ("", ""), "config.toml: embedding_cache.days: must be 1 to 36500"),
     ] {
         let error = Fixture::new(text).error(&[environment]);
         assert!(error.contains(wanted), "{error}\nshould hold\n{wanted}");
@@ -241,6 +254,31 @@ fn the_defaults_fit_together_and_each_backend_is_opened_once() {
     assert_eq!(plan.choice(Role::Jobs), &Choice::Backend("main".to_owned()));
     assert_eq!(plan.choice(Role::Chat), &Choice::None);
     assert_eq!(plan.choice(Role::Extractor), &Choice::ByRules);
+}
+
+#[test]
+fn prices_of_a_file_join_the_defaults_and_overrule_them() {
+    let text = "[cost.prices]\n'my-model' = { input_per_million = 1 }\ngpt-4o-mini = { output_per_million = 2.5 }\n";
+    let prices = Fixture::new(text).load(&[("HARK_COST__MONTHLY_STOP", "20")]).unwrap().config.cost.prices;
+    assert_eq!((prices["my-model"].input_per_million, prices["my-model"].output_per_million), (1.0, 0.0));
+    assert_eq!((prices["gpt-4o-mini"].input_per_million, prices["gpt-4o-mini"].output_per_million), (0.15, 2.5));
+    assert!(prices.contains_key("gpt-4.1-mini"));
+}
+
+#[test]
+fn embeddings_are_kept_beside_the_truth_unless_told_otherwise() {
+    let choice = |text: &str| {
+        let plan = Fixture::new(text).load(&[]).unwrap().plan(&registry()).unwrap();
+        let names: Vec<_> = plan.instances.iter().map(|i| i.name.clone()).collect();
+        (plan.choice(Role::Cache).clone(), names.contains(&"ram".to_owned()))
+    };
+    let ram = Choice::Backend("ram".to_owned());
+    assert_eq!(choice("").0, Choice::None, "this sqlite cannot");
+    assert_eq!(choice("[roles]\nmemory = 'ram'\n"), (ram.clone(), true));
+    assert_eq!(choice("[roles]\nmemory = 'ram'\ncache = 'none'\n"), (Choice::None, true));
+    assert_eq!(choice("[roles]\ncache = 'ram'\n"), (ram, true), "opened for this alone");
+    let error = Fixture::new("[roles]\ncache = 'words'\n").error(&[]);
+    assert!(error.contains("roles.cache: backend `words` (tantivy) offers keywords, not cache"), "{error}");
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use crate::config::SqliteConfig;
 use crate::db::Db;
+use crate::embeddings::SqliteEmbeddings;
 use crate::job::SqliteQueue;
 use crate::memory::SqliteMemory;
 use crate::migrate::SqliteSchema;
 use async_trait::async_trait;
 use hark_core::Result;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
-use hark_core::store::{JobQueue, MemoryStore, Migrate};
+use hark_core::store::{EmbeddingCache, JobQueue, MemoryStore, Migrate};
 use std::sync::Arc;
 
 /// Opens backends of the kind `sqlite`.
@@ -18,7 +19,7 @@ pub struct SqliteFactory;
 #[async_trait]
 impl Factory for SqliteFactory {
     const KIND: &'static str = "sqlite";
-    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs];
+    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs, Role::Cache];
     type Config = SqliteConfig;
 
     async fn open(&self, config: SqliteConfig, context: &OpenContext) -> Result<Arc<dyn Backend>> {
@@ -27,6 +28,7 @@ impl Factory for SqliteFactory {
         Ok(Arc::new(SqliteBackend {
             memory: Arc::new(SqliteMemory::new(db.clone())),
             jobs: Arc::new(SqliteQueue::new(db.clone())),
+            cache: Arc::new(SqliteEmbeddings::new(db.clone())),
             schema: Arc::new(SqliteSchema::new(db.clone())),
             db,
         }))
@@ -39,6 +41,7 @@ struct SqliteBackend {
     db: Arc<Db>,
     memory: Arc<SqliteMemory>,
     jobs: Arc<SqliteQueue>,
+    cache: Arc<SqliteEmbeddings>,
     schema: Arc<SqliteSchema>,
 }
 
@@ -50,6 +53,10 @@ impl Backend for SqliteBackend {
 
     fn jobs(&self) -> Option<Arc<dyn JobQueue>> {
         Some(self.jobs.clone())
+    }
+
+    fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
+        Some(self.cache.clone())
     }
 
     fn migrate(&self) -> Option<Arc<dyn Migrate>> {

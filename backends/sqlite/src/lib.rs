@@ -4,6 +4,7 @@
 mod backend;
 mod config;
 mod db;
+mod embeddings;
 mod error;
 mod job;
 mod memory;

@@ -38,7 +38,7 @@ pub(crate) fn id_list<'a>(ids: impl Iterator<Item = &'a str>) -> Result<String, 
 
 const NOT_WRITABLE: Fault = Fault::Refused(ErrorKind::Internal, "a value cannot be written as json");
 
-fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Fault> {
+pub(crate) fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, Fault> {
     DateTime::from_timestamp_micros(row.try_get(column)?).ok_or(Fault::Stored(column))
 }
 

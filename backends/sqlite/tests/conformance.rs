@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hark_core::backend::{Backend, OpenContext, Registry};
-use hark_core::store::{JobQueue, MemoryStore};
+use hark_core::store::{EmbeddingCache, JobQueue, MemoryStore};
 use hark_core::testkit::{Guard, MockClock, Reopen, SeededEntropy};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -33,6 +33,10 @@ impl Place {
         self.migrated().await.memory().expect("the role")
     }
 
+    async fn cache(&self) -> Arc<dyn EmbeddingCache> {
+        self.migrated().await.cache().expect("the role")
+    }
+
     async fn jobs(&self) -> Arc<dyn JobQueue> {
         self.migrated().await.jobs().expect("the role")
     }
@@ -41,6 +45,11 @@ impl Place {
 async fn memory() -> (Arc<dyn MemoryStore>, Guard) {
     let place = Place::new();
     (place.memory().await, Box::new(place))
+}
+
+async fn cache() -> (Arc<dyn EmbeddingCache>, Guard) {
+    let place = Place::new();
+    (place.cache().await, Box::new(place))
 }
 
 async fn jobs() -> (Arc<dyn JobQueue>, Guard) {
@@ -52,6 +61,13 @@ async fn jobs() -> (Arc<dyn JobQueue>, Guard) {
 impl Reopen<dyn MemoryStore> for Place {
     async fn open(&self) -> Arc<dyn MemoryStore> {
         Place::memory(self).await
+    }
+}
+
+#[async_trait]
+impl Reopen<dyn EmbeddingCache> for Place {
+    async fn open(&self) -> Arc<dyn EmbeddingCache> {
+        Place::cache(self).await
     }
 }
 
@@ -70,3 +86,5 @@ hark_core::memory_store_suite!(memory);
 hark_core::memory_store_durability_suite!(place);
 hark_core::job_queue_suite!(jobs);
 hark_core::job_queue_durability_suite!(place);
+hark_core::embedding_cache_suite!(cache);
+hark_core::embedding_cache_durability_suite!(place);

@@ -11,7 +11,7 @@ pub use role::Role;
 
 use crate::Result;
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
-use crate::store::{JobQueue, KeywordStore, MemoryStore, Migrate, VectorStore};
+use crate::store::{EmbeddingCache, JobQueue, KeywordStore, MemoryStore, Migrate, VectorStore};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -34,6 +34,10 @@ pub trait Backend: Debug + Send + Sync + 'static {
     }
     /// Words.
     fn keywords(&self) -> Option<Arc<dyn KeywordStore>> {
+        None
+    }
+    /// Embeddings that were paid for.
+    fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
         None
     }
     /// Embeddings.

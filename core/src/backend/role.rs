@@ -23,15 +23,18 @@ pub enum Role {
     Extractor,
     /// [`crate::ai::Classifier`]
     Classifier,
+    /// [`crate::store::EmbeddingCache`]
+    Cache,
 }
 
 impl Role {
     /// All of them, the truth first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Memory,
         Self::Jobs,
         Self::Vectors,
         Self::Keywords,
+        Self::Cache,
         Self::Embedder,
         Self::Chat,
         Self::Extractor,
@@ -49,6 +52,7 @@ impl Role {
             Self::Chat => "chat",
             Self::Extractor => "extractor",
             Self::Classifier => "classifier",
+            Self::Cache => "cache",
         }
     }
 }

@@ -30,6 +30,14 @@ pub async fn charged_to<F: Future>(account: Account, work: F) -> F::Output {
     ACCOUNT.scope(account, work).await
 }
 
+/// As [`charged_to`], unless an account is open already: then that one pays. For flows whose caller may know more.
+pub async fn charged_at_least_to<F: Future>(account: Account, work: F) -> F::Output {
+    match self::account() {
+        Some(_) => work.await,
+        None => charged_to(account, work).await,
+    }
+}
+
 /// The account of the current task; `None` outside of [`charged_to`]. A task spawned within does not inherit it:
 /// whoever spawns passes it on.
 pub fn account() -> Option<Account> {
@@ -48,5 +56,13 @@ mod tests {
             charged_to(own.clone(), async { (account(), tokio::spawn(async { account() }).await.unwrap()) }).await;
         assert_eq!((inside, spawned), (Some(own), None));
         assert_eq!(account(), None);
+    }
+
+    #[tokio::test]
+    async fn whoever_knows_more_pays() {
+        let of = |tenant| Account::of(TenantId::new(tenant));
+        assert_eq!(charged_at_least_to(of("inner"), async { account() }).await, Some(of("inner")));
+        let nested = charged_to(of("outer"), charged_at_least_to(of("inner"), async { account() }));
+        assert_eq!(nested.await, Some(of("outer")));
     }
 }

@@ -127,7 +127,8 @@ impl Ingest {
         Ok(forgotten)
     }
 
-    /// Forgets a caller: vectors, words, raw events, rows, and what is held in memory. Can be repeated.
+    /// Forgets a caller: vectors, words, remembered embeddings, raw events, rows, and what is held in memory. What
+    /// was spent on the caller's conversations stays counted, without their names. Can be repeated.
     ///
     /// # Errors
     /// What the stores say; what was not reached yet is reached by calling again.
@@ -135,7 +136,12 @@ impl Ingest {
         let events = self.events_of(scope).await?;
         self.engine.vectors.erase(scope).await?;
         self.engine.keywords.erase(scope).await?;
+        if let Some(embeddings) = &self.engine.embeddings {
+            embeddings.erase(scope).await?;
+        }
         self.engine.jobs.delete_events(&scope.tenant, &events).await?;
+        // What still waits to be kept would bring the conversations' names back.
+        self.engine.meter.flush().await?;
         let erased = self.engine.memory.erase_user(scope).await?;
         // Once more, as in `forget`.
         self.engine.vectors.erase(scope).await?;

@@ -2,7 +2,9 @@
 //! `Pending`, which repair picks up.
 
 use crate::ai::{EmbedPurpose, Embedder};
+use crate::cost::{Account, account, charged_to};
 use crate::engine::Engine;
+use crate::layer::spoken_by;
 use crate::store::{KeywordDoc, VectorRow};
 use crate::{Memory, MemoryId, Result, Scope};
 use std::collections::HashSet;
@@ -15,7 +17,7 @@ pub(super) async fn write(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> R
     }
     let memories = engine.memory.memories(scope, ids).await?;
     words(engine, scope, &memories).await?;
-    match current_vectors(engine, &memories).await {
+    match own_vectors(engine, scope, &memories).await {
         Ok(rows) => {
             finish(engine, scope, &memories, rows).await?;
             Ok(true)
@@ -32,7 +34,7 @@ pub(super) async fn write(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> R
 pub(super) async fn write_or_fail(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
     let memories = engine.memory.memories(scope, ids).await?;
     words(engine, scope, &memories).await?;
-    let rows = current_vectors(engine, &memories).await?;
+    let rows = own_vectors(engine, scope, &memories).await?;
     finish(engine, scope, &memories, rows).await
 }
 
@@ -74,26 +76,54 @@ pub(super) fn doc(memory: &Memory) -> KeywordDoc {
     KeywordDoc { id: memory.id.clone(), sector: memory.sector, text: format!("{} ({day})", memory.content) }
 }
 
-/// The memories' vectors in the space that serves; none without an embedder.
-async fn current_vectors(engine: &Engine, memories: &[Memory]) -> Result<Vec<VectorRow>> {
-    match &engine.embedder {
-        Some(embedder) => vectors_of(&*embedder.background, memories).await,
-        None => Ok(Vec::new()),
+/// The vectors of one caller's memories in the space that serves, none without an embedder; on the account that is open or else their conversation's.
+async fn own_vectors(engine: &Engine, scope: &Scope, memories: &[Memory]) -> Result<Vec<VectorRow>> {
+    let Some(embedder) = &engine.embedder else { return Ok(Vec::new()) };
+    paid_vectors(engine, &*embedder.background, scope, memories).await
+}
+
+/// As [`own_vectors`], by a given embedder.
+pub(super) async fn paid_vectors(
+    engine: &Engine,
+    embedder: &dyn Embedder,
+    scope: &Scope,
+    memories: &[Memory],
+) -> Result<Vec<VectorRow>> {
+    let owned: Vec<_> = memories.iter().map(|memory| (scope, memory)).collect();
+    if account().is_some() {
+        return vectors_of(embedder, &owned).await;
     }
+    let payer = payer(engine, scope, memories).await?;
+    charged_to(payer, vectors_of(embedder, &owned)).await
+}
+
+/// Whose account memories are embedded on when nobody has opened one: that of the conversation all of them come
+/// from, and of its agent; otherwise the tenant's.
+async fn payer(engine: &Engine, scope: &Scope, memories: &[Memory]) -> Result<Account> {
+    let mut payer = Account::of(scope.tenant.clone());
+    let mut conversations = memories.iter().map(|memory| memory.provenance.conversation_id.as_ref());
+    if let Some(Some(first)) = conversations.next()
+        && conversations.all(|other| other == Some(first))
+    {
+        payer.agent = engine.memory.conversation(&scope.tenant, first).await?.and_then(|c| c.agent);
+        payer.conversation = Some(first.clone());
+    }
+    Ok(payer)
 }
 
 /// The memories' vectors, batch by batch.
-pub(super) async fn vectors_of(embedder: &dyn Embedder, memories: &[Memory]) -> Result<Vec<VectorRow>> {
+pub(super) async fn vectors_of(embedder: &dyn Embedder, memories: &[(&Scope, &Memory)]) -> Result<Vec<VectorRow>> {
     let mut rows = Vec::with_capacity(memories.len());
     // Sector by sector, since an embedder may treat each differently.
-    let mut by_sector: Vec<&Memory> = memories.iter().collect();
-    by_sector.sort_by_key(|m| m.sector);
-    for group in by_sector.chunk_by(|a, b| a.sector == b.sector) {
+    let mut by_sector = memories.to_vec();
+    by_sector.sort_by_key(|(_, memory)| memory.sector);
+    for group in by_sector.chunk_by(|(_, a), (_, b)| a.sector == b.sector) {
         for batch in group.chunks(embedder.info().max_batch.max(1)) {
-            let texts: Vec<String> = batch.iter().map(|m| m.content.clone()).collect();
-            let purpose = EmbedPurpose::Document(Some(batch[0].sector));
-            let vectors = embedder.embed(&texts, purpose).await?.vectors;
-            rows.extend(batch.iter().zip(vectors).map(|(memory, vector)| VectorRow {
+            let texts: Vec<String> = batch.iter().map(|(_, memory)| memory.content.clone()).collect();
+            let owners: Vec<Scope> = batch.iter().map(|(scope, _)| (*scope).clone()).collect();
+            let purpose = EmbedPurpose::Document(Some(batch[0].1.sector));
+            let vectors = spoken_by(owners, embedder.embed(&texts, purpose)).await?.vectors;
+            rows.extend(batch.iter().zip(vectors).map(|((_, memory), vector)| VectorRow {
                 id: memory.id.clone(),
                 sector: memory.sector,
                 vector,

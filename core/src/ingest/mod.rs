@@ -22,6 +22,7 @@ pub use config::IngestConfig;
 pub use rebuild::Lag;
 pub use space::{NextSpace, SpaceCheck, check_space};
 
+use crate::cost::{Account, charged_to};
 use crate::engine::Engine;
 use crate::job::{EmbedMemories, ExtractAgain, JobPayload, LinkMemories, SummariseUser};
 use crate::people::{Claim, People};
@@ -132,7 +133,12 @@ impl Ingest {
         let conversation = self.keep(tenant, &call, Some(user.id.clone()), ConversationState::Learning).await?;
         // A conversation stays its first caller's, whatever this event claims.
         let scope = Scope { tenant: tenant.clone(), caller: conversation.caller.clone().unwrap_or(user.id) };
-        self.learn(&scope, conversation, transcript, call.received_at).await
+        let account = Account {
+            tenant: tenant.clone(),
+            conversation: Some(conversation.id.clone()),
+            agent: conversation.agent.clone(),
+        };
+        charged_to(account, self.learn(&scope, conversation, transcript, call.received_at)).await
     }
 
     async fn learn(

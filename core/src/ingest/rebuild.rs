@@ -2,6 +2,7 @@
 
 use super::{Ingest, index};
 use crate::ai::Embedder;
+use crate::cost::{Account, charged_at_least_to};
 use crate::store::{KeywordDoc, VectorRow};
 use crate::{IndexState, Memory, MemoryId, PageRequest, Result, Scope};
 use std::collections::HashMap;
@@ -109,11 +110,14 @@ impl Ingest {
             self.engine.keywords.upsert_many(&docs).await?;
         }
         if let Some(embedder) = &what.embedder {
-            let memories: Vec<Memory> = batch.iter().map(|(_, m)| m.clone()).collect();
             let owners: HashMap<&MemoryId, &Scope> = batch.iter().map(|(s, m)| (&m.id, s)).collect();
-            let vectors = index::vectors_of(&**embedder, &memories).await?.into_iter();
-            let rows: Vec<(Scope, VectorRow)> =
-                vectors.filter_map(|row| Some(((*owners.get(&row.id)?).clone(), row))).collect();
+            let mut rows: Vec<(Scope, VectorRow)> = Vec::with_capacity(batch.len());
+            for tenants in batch.chunk_by(|(a, _), (b, _)| a.tenant == b.tenant) {
+                let owned: Vec<_> = tenants.iter().map(|(scope, memory)| (scope, memory)).collect();
+                let payer = Account::of(tenants[0].0.tenant.clone());
+                let vectors = charged_at_least_to(payer, index::vectors_of(&**embedder, &owned)).await?;
+                rows.extend(vectors.into_iter().filter_map(|row| Some(((*owners.get(&row.id)?).clone(), row))));
+            }
             self.engine.vectors.upsert_many(&embedder.info().space, &rows).await?;
         }
         for group in batch.chunk_by(|a, b| a.0 == b.0) {

@@ -138,7 +138,7 @@ impl Ingest {
 
     async fn follow(&self, next: &NextSpace, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
         let memories = self.engine.memory.memories(scope, ids).await?;
-        let rows = index::vectors_of(&*next.embedder, &memories).await?;
+        let rows = index::paid_vectors(&self.engine, &*next.embedder, scope, &memories).await?;
         if !rows.is_empty() {
             self.engine.vectors.upsert(scope, next.space(), &rows).await?;
         }

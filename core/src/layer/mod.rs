@@ -16,15 +16,21 @@
 //! out, because asking the same processor again helps nobody.
 
 mod breaker;
+mod cache;
 mod config;
 mod guard;
+mod meter;
 mod observe;
+mod owners;
 mod profiles;
 mod retry;
 mod timeout;
 
 pub use breaker::{Breaker, BreakerSettings, BreakerSnapshot, BreakerState, ModelHealth};
+pub use cache::{CachedEmbedder, EmbeddingCacheConfig, EmbeddingTiers};
 pub use config::Resilience;
+pub use meter::{MeteredChat, MeteredEmbedder};
+pub use owners::spoken_by;
 pub use profiles::{Part, Profile, Profiles};
 
 use crate::Entropy;

@@ -1,11 +1,13 @@
 //! Honest in-memory stores: kind `ram`, always there, passing the same suites as every other backend.
 
+mod embeddings;
 mod job;
 mod keyword;
 mod memory;
 mod page;
 mod vector;
 
+pub use embeddings::RamEmbeddingCache;
 pub use job::RamJobQueue;
 pub use keyword::RamKeywordStore;
 pub use memory::RamMemoryStore;
@@ -13,7 +15,7 @@ pub use vector::RamVectorStore;
 
 use crate::Result;
 use crate::backend::{Backend, Factory, OpenContext, Role};
-use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
+use crate::store::{EmbeddingCache, JobQueue, KeywordStore, MemoryStore, VectorStore};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,7 +33,7 @@ pub struct RamFactory;
 #[async_trait]
 impl Factory for RamFactory {
     const KIND: &'static str = "ram";
-    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs, Role::Vectors, Role::Keywords];
+    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs, Role::Vectors, Role::Keywords, Role::Cache];
     type Config = RamConfig;
 
     async fn open(&self, _: RamConfig, _: &OpenContext) -> Result<Arc<dyn Backend>> {
@@ -39,13 +41,14 @@ impl Factory for RamFactory {
     }
 }
 
-/// All four stores. What they hold is gone when the last of them is dropped.
+/// All stores. What they hold is gone when the last of them is dropped.
 #[derive(Debug, Default)]
 pub struct RamBackend {
     memory: Arc<RamMemoryStore>,
     jobs: Arc<RamJobQueue>,
     vectors: Arc<RamVectorStore>,
     keywords: Arc<RamKeywordStore>,
+    cache: Arc<RamEmbeddingCache>,
 }
 
 #[async_trait]
@@ -64,6 +67,10 @@ impl Backend for RamBackend {
 
     fn keywords(&self) -> Option<Arc<dyn KeywordStore>> {
         Some(Arc::clone(&self.keywords) as _)
+    }
+
+    fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
+        Some(Arc::clone(&self.cache) as _)
     }
 
     async fn health(&self) -> Result<()> {

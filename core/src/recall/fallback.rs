@@ -5,7 +5,7 @@ use crate::layer::BREAKER_OPEN;
 use crate::{Error, ErrorKind, Mode, Result};
 
 /// The operation of errors by which a spent budget refuses a call to a model.
-const BUDGET_STOPPED: &str = "cost.stopped";
+const BUDGET_STOPPED: &str = crate::cost::STOPPED;
 
 /// What the searches gave, and how whole it is.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ pub use cache::CallerCache;
 pub use config::{RecallConfig, Weights};
 pub use introduce::Introduction;
 
+use crate::cost::{Account, charged_at_least_to};
 use crate::engine::Engine;
 use crate::{RecallQuery, Recalled, Result, Scope, StepTimes};
 use deadline::{Deadline, by};
@@ -84,7 +85,8 @@ impl Recall {
         let mut times = StepTimes::default();
         let query = RecallQuery { text: cut(&query.text), limit: query.limit.clamp(1, 50), ..query.clone() };
 
-        let found = search::both(&self.engine, &self.cache, &self.config, scope, &query, &deadline, &mut times).await?;
+        let searching = search::both(&self.engine, &self.cache, &self.config, scope, &query, &deadline, &mut times);
+        let found = charged_at_least_to(Account::of(scope.tenant.clone()), searching).await?;
 
         let step = Instant::now();
         let ranked = score::rank(&self.engine, &self.config, scope, &query, &found);

@@ -6,6 +6,7 @@ use super::deadline::{Deadline, by};
 use super::fallback::{self, Degraded, VectorSide};
 use crate::ai::EmbedPurpose;
 use crate::engine::Engine;
+use crate::layer::spoken_by;
 use crate::store::{KeywordQuery, ScoredId};
 use crate::{MemoryId, Mode, RecallQuery, Result, Scope, StepTimes};
 use std::collections::HashMap;
@@ -80,7 +81,8 @@ async fn vector_side(
     let Some(embedder) = &engine.embedder else { return (VectorSide::NoEmbedder, Vec::new(), Duration::ZERO) };
     let begun = Instant::now();
     let texts = [query.text.clone()];
-    let embedded = timeout_at(deadline.embedding, embedder.interactive.embed(&texts, EmbedPurpose::Query)).await;
+    let embedding = spoken_by(vec![scope.clone()], embedder.interactive.embed(&texts, EmbedPurpose::Query));
+    let embedded = timeout_at(deadline.embedding, embedding).await;
     let took = begun.elapsed();
     let vector = match embedded {
         Err(_) => return (VectorSide::EmbeddingLate, Vec::new(), took),

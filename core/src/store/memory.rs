@@ -1,6 +1,7 @@
 //! The truth: people, conversations, memories, links.
 
 use super::Space;
+use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
     AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest,
@@ -85,7 +86,8 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// How many active memories the caller has, by sector; sectors without any are left out.
     async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>>;
 
-    /// Removes the caller and everything that is the caller's. Twice is the same as once, with zeros.
+    /// Removes the caller and everything that is the caller's. Twice is the same as once, with zeros. What the
+    /// caller's conversations cost stays counted, but no longer under their names.
     async fn erase_user(&self, scope: &Scope) -> Result<Erased>;
 
     // ---- conversations
@@ -163,6 +165,16 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// Removes a link; the missing is fine.
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()>;
+
+    // ---- costs
+
+    /// Adds up what was spent: a row whose key is there already grows. All or none. A number beyond 2^63 is an
+    /// error of kind `Invalid`.
+    async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()>;
+
+    /// A tenant's costs that pass the filter, added up by group, in the order of the groups' names; what belongs
+    /// to none comes first. Groups without any cost are left out.
+    async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>>;
 
     // ---- maintenance: walks over everybody; each item carries its own scope
 

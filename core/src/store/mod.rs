@@ -1,4 +1,4 @@
-//! The four stores. Each trait's doc comments are its contract; the suites in the testkit hold every
+//! The stores. Each trait's doc comments are its contract; the suites in the testkit hold every
 //! implementation to them.
 //!
 //! Rules all stores share:
@@ -6,12 +6,14 @@
 //! 2. `now` and the scope are parameters. No store reads a clock or guesses a tenant.
 //! 3. What must happen together is one method. No transaction leaks into a trait.
 
+mod embeddings;
 mod job;
 mod keyword;
 mod memory;
 mod migrate;
 mod vector;
 
+pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
 pub use job::{Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled};
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
 pub use memory::{Erased, MemoryFilter, MemoryStore, Resolved};

@@ -1,7 +1,9 @@
 //! The truth, failing, hanging and recovering on a script.
 
 use super::Script;
-use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved};
+use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
+use crate::crypt::Sealed;
+use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, Page, PageRequest, Result, Scope,
     Sector, TenantId, Timestamp, User, UserId,
@@ -66,5 +68,10 @@ scripted! {
     fn pending_memories(limit: usize) -> Vec<(Scope, Memory)>;
     fn scan_memories(page: &PageRequest) -> Page<(Scope, Memory)>;
     fn count_memories() -> u64;
+    fn space() -> Option<Space>;
+    fn set_space(space: &Space) -> ();
+    fn replace_extraction(tenant: &TenantId, id: &ConversationId, standing: &Sealed, new: &Sealed) -> bool;
+    fn add_costs(tenant: &TenantId, rows: &[CostRow]) -> ();
+    fn costs(tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Vec<CostSum>;
     fn ping() -> ();
 }

@@ -4,6 +4,7 @@ use hark_core::ai::ChatModel;
 use hark_core::ai::by_prompt::{PromptConfig, PromptExtractor};
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{OpenContext, Registry};
+use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Call, Ingest, IngestConfig};
 use hark_core::layer::Profiles;
@@ -62,6 +63,8 @@ impl World {
             next: None,
             chat: None,
             stand_in: None,
+            embeddings: None,
+            meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), ram.memory().unwrap(), clock.clone())),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
             vault: vault(),

@@ -13,6 +13,8 @@ pub enum Choice {
     None,
     /// The rules built into the core.
     ByRules,
+    /// The prompts built into the core, asked of whatever plays `chat`.
+    ByPrompt,
     /// The backend of this name.
     Backend(String),
 }
@@ -71,6 +73,7 @@ impl Loaded {
             }
             plan.roles.insert(role, choice);
         }
+        self.plan_cache(&mut plan, registry)?;
         self.check_unused(&plan, registry)?;
         Ok(plan)
     }
@@ -90,12 +93,38 @@ impl Loaded {
         Ok(offering)
     }
 
+    /// The cache is the truth's neighbour unless somebody says otherwise.
+    fn plan_cache(&self, plan: &mut Plan, registry: &Registry) -> Result<()> {
+        let choice = match (&self.config.roles.cache, plan.choice(Role::Memory)) {
+            (Some(name), _) => self.choose(Role::Cache, name, registry)?,
+            (None, Choice::Backend(memory)) => {
+                let kind = plan.instances.iter().find(|i| i.name == *memory).map_or("", |i| i.kind.as_str());
+                let offered = registry.info(kind).map(|info| info.roles).unwrap_or_default();
+                if offered.contains(&Role::Cache) { Choice::Backend(memory.clone()) } else { Choice::None }
+            }
+            (None, _) => Choice::None,
+        };
+        if let Choice::Backend(name) = &choice
+            && !plan.instances.iter().any(|i| i.name == *name)
+        {
+            plan.instances.push(self.instance(Role::Cache, name, registry)?);
+        }
+        plan.roles.insert(Role::Cache, choice);
+        Ok(())
+    }
+
     fn choose(&self, role: Role, name: &str, registry: &Registry) -> Result<Choice> {
         let key = format!("roles.{}", role.name());
         match (name, role) {
-            ("none", Role::Embedder | Role::Chat) => return Ok(Choice::None),
+            ("none", Role::Embedder | Role::Chat | Role::Cache) => return Ok(Choice::None),
             ("none", _) => return Err(self.problem(&key, "cannot be none; name a backend")),
             ("by_rules", Role::Extractor | Role::Classifier) => return Ok(Choice::ByRules),
+            ("auto", Role::Extractor) if self.config.roles.chat == "none" => return Ok(Choice::ByRules),
+            ("auto", Role::Extractor) => return Ok(Choice::ByPrompt),
+            ("by_prompt", Role::Extractor | Role::Classifier) if self.config.roles.chat == "none" => {
+                return Err(self.problem(&key, "by_prompt asks a chat model, and roles.chat is none; name one there"));
+            }
+            ("by_prompt", Role::Extractor | Role::Classifier) => return Ok(Choice::ByPrompt),
             _ => {}
         }
         let instance = self.instance(role, name, registry)?;

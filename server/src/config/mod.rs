@@ -22,8 +22,10 @@ pub use sections::{
 };
 pub use show::show;
 
+use hark_core::ai::by_prompt::PromptConfig;
+use hark_core::cost::CostConfig;
 use hark_core::ingest::IngestConfig;
-use hark_core::layer::Resilience;
+use hark_core::layer::{EmbeddingCacheConfig, Resilience};
 use hark_core::recall::RecallConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +58,12 @@ pub struct Config {
     pub resilience: Resilience,
     /// How calls are learnt from.
     pub ingest: IngestConfig,
+    /// How a chat model reads calls.
+    pub extraction: PromptConfig,
+    /// What models cost, and how much may be spent.
+    pub cost: CostConfig,
+    /// How embeddings that were paid for are remembered.
+    pub embedding_cache: EmbeddingCacheConfig,
     /// Background work.
     pub worker: WorkerConfig,
     /// What is logged.
@@ -81,6 +89,9 @@ impl Default for Config {
             recall: RecallConfig::default(),
             resilience: Resilience::default(),
             ingest: IngestConfig::default(),
+            extraction: PromptConfig::default(),
+            cost: CostConfig::default(),
+            embedding_cache: EmbeddingCacheConfig::default(),
             worker: WorkerConfig::default(),
             log: LogConfig::default(),
             limits: LimitsConfig::default(),
@@ -138,6 +149,9 @@ impl Config {
         if self.encryption.keys.is_some() && self.encryption.keys_file.is_some() {
             return Err(("encryption.keys", "is set and so is `keys_file`; keep one of them".to_owned()));
         }
+        self.extraction.check()?;
+        self.cost.check()?;
+        self.embedding_cache.check()?;
         for (name, value) in &self.elevenlabs.variables {
             if name.starts_with("system__") {
                 return Err((

@@ -107,12 +107,17 @@ pub struct RolesConfig {
     pub keywords: String,
     /// What turns text into vectors; `none` for keyword search only.
     pub embedder: String,
-    /// A chat model, or `none`. Nothing in this version asks one.
+    /// A chat model, or `none`: what extracts, summarises and judges, always in the background.
     pub chat: String,
-    /// What makes memories of a transcript: `by_rules`, which needs no model, or a backend.
+    /// What makes memories of a transcript: `by_prompt`, which asks `chat`; `by_rules`, which needs no model; a
+    /// backend; or `auto`, which is by_prompt where there is a chat model, else by_rules.
     pub extractor: String,
-    /// What gives a sentence its sector: `by_rules`, which needs no model, or a backend.
+    /// What gives a sentence a sector that came without one: `by_rules`, which needs no model; `by_prompt`, which
+    /// asks `chat` while an agent may be waiting for what it told us to remember; or a backend.
     pub classifier: String,
+    /// What keeps embeddings that were paid for, so that no text is paid for twice; `none` to keep them in memory
+    /// only. Left out, it is the backend that plays `memory`, if it can.
+    pub cache: Option<String>,
 }
 
 impl Default for RolesConfig {
@@ -124,8 +129,9 @@ impl Default for RolesConfig {
             keywords: "words".to_owned(),
             embedder: "local".to_owned(),
             chat: "none".to_owned(),
-            extractor: "by_rules".to_owned(),
+            extractor: "auto".to_owned(),
             classifier: "by_rules".to_owned(),
+            cache: None,
         }
     }
 }

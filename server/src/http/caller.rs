@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::elevenlabs::initiation::is_ours;
 use crate::elevenlabs::tool::ToolBody;
 use axum::http::HeaderMap;
+use hark_core::cost::Account;
 use hark_core::people::Claim;
 use hark_core::{AgentId, ConversationId, IdentityKind, Result, Scope, User};
 
@@ -44,6 +45,11 @@ impl Asking {
             token: header("x-memory-token").or_else(|| body.text(&["memory_token"])),
             caller_id: body.text(&["caller_id"]).filter(|number| !is_ours(number, ours)),
         }
+    }
+
+    /// Whose account the answer is on.
+    pub fn account(&self, app: &App) -> Account {
+        Account { tenant: app.tenant().clone(), conversation: self.conversation.clone(), agent: self.agent.clone() }
     }
 
     /// The caller, if known. Writes nothing but the binding that a token proves.

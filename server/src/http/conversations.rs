@@ -1,5 +1,6 @@
 //! `/v1/conversations`: how far Hark has got with each, and what it learnt.
 
+use super::costs::{ConversationCosts, of_conversation};
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppQuery, Id, page};
 use super::users::find;
@@ -33,6 +34,8 @@ pub struct ConversationDetail {
     pub conversation: ConversationView,
     /// What was learnt from it, latest date first.
     pub memories: Vec<MemoryView>,
+    /// What models have cost for it so far.
+    pub costs: ConversationCosts,
 }
 
 /// All conversations, latest start first.
@@ -67,7 +70,8 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<Conversatio
         }
         None => Vec::new(),
     };
-    Ok(Json(ConversationDetail { conversation: ConversationView::from(&conversation), memories }))
+    let costs = of_conversation(&app, &id).await?;
+    Ok(Json(ConversationDetail { conversation: ConversationView::from(&conversation), memories, costs }))
 }
 
 /// The caller's memories that name the conversation. Stores list by caller, so the caller's are walked through.

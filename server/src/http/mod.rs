@@ -3,6 +3,7 @@
 pub mod backends;
 pub mod caller;
 pub mod conversations;
+pub mod costs;
 pub mod error;
 pub mod extract;
 pub mod health;
@@ -44,6 +45,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/sessions", post(sessions::create))
         .route("/v1/conversations", get(conversations::list))
         .route("/v1/conversations/{id}", get(conversations::read))
+        .route("/v1/costs", get(costs::list))
         .route("/v1/queue", get(jobs::queue))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}/redrive", post(jobs::redrive))

@@ -1,6 +1,8 @@
 //! `/openapi.json`, and `/docs` where requests can be tried.
 
-use super::{backends, conversations, health, jobs, links, memories, remember, sessions, tools, users, webhooks};
+use super::{
+    backends, conversations, costs, health, jobs, links, memories, remember, sessions, tools, users, webhooks,
+};
 use crate::app::App;
 use axum::Router;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -16,7 +18,8 @@ use utoipa_swagger_ui::SwaggerUi;
         memories::create, memories::create_batch, memories::read, memories::change, memories::forget,
         memories::reinforce, memories::restore, links::of_memory, links::create, links::remove,
         users::list, users::read, users::memories, users::erase, sessions::create,
-        conversations::list, conversations::read, jobs::queue, jobs::list, jobs::redrive, backends::list, backends::reset,
+        conversations::list, conversations::read, costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list,
+        backends::reset,
         health::health, health::live, health::ready, health::metrics
     ),
     tags(

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use futures::FutureExt;
+use hark_core::cost::charged_to;
 use hark_core::ingest::NewMemory;
 use hark_core::{ErrorKind, Memory, Origin, Result, Scope};
 use serde::Serialize;
@@ -86,6 +87,7 @@ pub async fn remember(State(app): State<App>, headers: HeaderMap, body: Body) ->
 
 async fn write(app: &App, asking: &Asking, memory: NewMemory) -> Result<Option<(Scope, Memory)>> {
     let Some(scope) = asking.admitted(app).await? else { return Ok(None) };
-    let memory = app.ingest.add(&scope, vec![memory]).await?.into_iter().next();
+    let adding = app.ingest.add(&scope, vec![memory]);
+    let memory = charged_to(asking.account(app), adding).await?.into_iter().next();
     Ok(memory.map(|memory| (scope, memory)))
 }

@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use futures::FutureExt;
+use hark_core::cost::charged_to;
 use hark_core::{RecallQuery, Recalled, Result, Scope};
 use std::panic::AssertUnwindSafe;
 use tokio::time::Instant;
@@ -97,7 +98,7 @@ async fn look_up(app: &App, asking: &Asking, query: &RecallQuery, answer_by: Ins
         return Ok(Found::NothingAsked(caller));
     }
     let Some(scope) = caller else { return Ok(Found::Nobody) };
-    let recalled = app.recall.ask_by(&scope, query, answer_by).await?;
+    let recalled = charged_to(asking.account(app), app.recall.ask_by(&scope, query, answer_by)).await?;
     Ok(Found::Memories(scope, recalled))
 }
 

@@ -1,25 +1,28 @@
 //! Configuration and registry become an [`App`]: each backend is opened once, roles are given out, schemas are
 //! brought up to date. Long, linear, boring.
 
-use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, RoleInfo, Settings};
-use crate::config::{Choice, Config, Instance, Loaded, Plan};
+mod backends;
+mod models;
+
+pub use backends::Backends;
+
+use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Settings};
+use crate::config::{Choice, Config, Loaded, Plan};
 use crate::credentials::Credentials;
 use crate::running::Start;
 use crate::spaces;
-use hark_core::ai::Embedder;
+use hark_core::ai::by_prompt::{PromptClassifier, PromptExtractor};
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
+use hark_core::ai::{ChatModel, Classifier, Extractor};
 use hark_core::backend::{Backend, OpenContext, Registry, Role};
+use hark_core::cost::Meter;
 use hark_core::crypt::{Keyring, Vault};
 use hark_core::engine::Engine;
-<<<<<<< HEAD
-use hark_core::layer::Profiles;
-use hark_core::store::{Migration, Space};
-=======
-use hark_core::layer::{self, Breaker, Resilience};
-use hark_core::store::Migration;
->>>>>>> layers
+use hark_core::layer::EmbeddingTiers;
+use hark_core::store::{MemoryStore, Migration, Space};
 use hark_core::{Clock, Entropy, Error, ErrorKind, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
+use models::Models;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,76 +77,100 @@ pub async fn wire(
     }
 
     let config = &loaded.config;
-    let breakers = breakers(plan, &config.resilience);
-    // Each model in its layers, behind its backend's one breaker.
-    let guard = |role| match plan.choice(role) {
-        Choice::Backend(name) => breakers.iter().find(|(known, _)| known == name),
-        Choice::None | Choice::ByRules => None,
-    };
+    let settings = settings(config, credentials);
+    let memory = backends.part(plan, Role::Memory, Backend::memory)?;
+    let vault = Vault::new(keyring, around.entropy.clone());
+    let meter = meter(config, &settings, &memory, around).await?;
+    let cache = Arc::new(EmbeddingTiers::new(
+        &config.embedding_cache,
+        backends.optional(plan, Role::Cache, Backend::cache)?,
+        vault.clone(),
+        around.clock.clone(),
+        settings.tenant.clone(),
+    ));
+    let mut models = Models::new(config.resilience.clone(), around, &meter, &cache);
     let embedder = backends.optional(plan, Role::Embedder, Backend::embedder)?;
-    let embedder = embedder
-        .zip(guard(Role::Embedder))
-        .map(|(bare, (name, breaker))| layer::embedder(name, bare, &config.resilience, breaker, &around.entropy));
+    let embedder = embedder.map(|bare| models.embedder(name_of(plan, Role::Embedder), bare));
     let chat = backends.optional(plan, Role::Chat, Backend::chat)?;
-    let chat = chat.zip(guard(Role::Chat)).map(|(bare, (name, breaker))| {
-        layer::chat(name, bare, &config.resilience, breaker, &around.entropy).background
-    });
-    let extractor = backends.optional(plan, Role::Extractor, Backend::extractor)?;
-    let classifier = backends.optional(plan, Role::Classifier, Backend::classifier)?;
+    let chat = chat.map(|bare| models.chat(name_of(plan, Role::Chat), bare));
+    let (extractor, stand_in) = extractor(config, plan, backends, chat.as_ref())?;
     let engine = Engine {
-        memory: backends.part(plan, Role::Memory, Backend::memory)?,
+        memory,
         jobs: backends.part(plan, Role::Jobs, Backend::jobs)?,
         vectors: backends.part(plan, Role::Vectors, Backend::vectors)?,
         keywords: backends.part(plan, Role::Keywords, Backend::keywords)?,
-<<<<<<< HEAD
-        embedder: backends.optional(plan, Role::Embedder, Backend::embedder)?.map(Profiles::same),
-        next: None,
-        chat: backends.optional(plan, Role::Chat, Backend::chat)?,
-        stand_in: None,
-=======
         embedder,
+        next: None,
+        classifier: classifier(config, plan, backends, chat.as_ref())?,
         chat,
->>>>>>> layers
-        extractor: extractor.unwrap_or_else(|| Arc::new(RuleExtractor)),
-        classifier: classifier.unwrap_or_else(|| Arc::new(RuleClassifier)),
-        vault: Vault::new(keyring, around.entropy.clone()),
+        embeddings: Some(cache),
+        meter,
+        extractor,
+        stand_in,
+        vault,
         clock: around.clock.clone(),
         entropy: around.entropy.clone(),
     };
-    if matches!(plan.choice(Role::Chat), Choice::Backend(_)) {
-        tracing::warn!("roles.chat is set, but nothing in this version asks a chat model");
-    }
-
-<<<<<<< HEAD
-    let find = async |space: &Space| backends.embedder_of(space, configured, around).await;
+    let find = async |space: &Space| backends.embedder_of(space, configured, around, &mut models).await;
     let engine = spaces::settle(engine, start.other_space, find).await?;
-
-    let config = &loaded.config;
-    Ok(App::new(
-=======
-    let app = App::new(
->>>>>>> layers
-        engine,
-        config.recall.clone(),
-        config.ingest.clone(),
-        settings(config, credentials),
-        backends.roles(plan),
-        metrics,
-    );
-    Ok(app.with_breakers(breakers))
+    let roles = backends.roles(plan);
+    let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
+    Ok(app.with_breakers(models.breakers()))
 }
 
-/// One breaker for every backend that offers a model, whichever and however many.
-fn breakers(plan: &Plan, config: &Resilience) -> Vec<(String, Arc<Breaker>)> {
-    let mut breakers: Vec<(String, Arc<Breaker>)> = Vec::new();
-    for role in [Role::Embedder, Role::Chat] {
-        if let Choice::Backend(name) = plan.choice(role)
-            && !breakers.iter().any(|(known, _)| known == name)
-        {
-            breakers.push((name.clone(), Breaker::new(name, config)));
-        }
+/// The name of the backend that plays the part; empty for what is built in.
+fn name_of(plan: &Plan, role: Role) -> &str {
+    match plan.choice(role) {
+        Choice::Backend(name) => name,
+        Choice::None | Choice::ByRules | Choice::ByPrompt => "",
     }
-    breakers
+}
+
+/// Who reads calls, and who reads them when the first stays away. Rules never do.
+fn extractor(
+    config: &Config,
+    plan: &Plan,
+    backends: &Backends,
+    chat: Option<&Arc<dyn ChatModel>>,
+) -> Result<(Arc<dyn Extractor>, Option<Arc<dyn Extractor>>)> {
+    let rules = || -> Arc<dyn Extractor> { Arc::new(RuleExtractor) };
+    if let Some(backend) = backends.optional(plan, Role::Extractor, Backend::extractor)? {
+        return Ok((backend, Some(rules())));
+    }
+    Ok(match (plan.choice(Role::Extractor), chat) {
+        (Choice::ByPrompt, Some(chat)) => {
+            (Arc::new(PromptExtractor::new(chat.clone(), config.extraction.clone())), Some(rules()))
+        }
+        _ => (rules(), None),
+    })
+}
+
+/// Who gives sentences a sector that came without one.
+fn classifier(
+    config: &Config,
+    plan: &Plan,
+    backends: &Backends,
+    chat: Option<&Arc<dyn ChatModel>>,
+) -> Result<Arc<dyn Classifier>> {
+    if let Some(backend) = backends.optional(plan, Role::Classifier, Backend::classifier)? {
+        return Ok(backend);
+    }
+    Ok(match (plan.choice(Role::Classifier), chat) {
+        (Choice::ByPrompt, Some(chat)) => Arc::new(PromptClassifier::new(chat.clone(), &config.extraction)),
+        _ => Arc::new(RuleClassifier),
+    })
+}
+
+/// What is spent, from where the last process left it.
+async fn meter(
+    config: &Config,
+    settings: &Settings,
+    memory: &Arc<dyn MemoryStore>,
+    around: &Surroundings<'_>,
+) -> Result<Arc<Meter>> {
+    let meter = Meter::new(&config.cost, settings.tenant.clone(), memory.clone(), around.clock.clone());
+    meter.load().await?;
+    Ok(Arc::new(meter))
 }
 
 fn settings(config: &Config, credentials: &Credentials) -> Settings {
@@ -187,4 +214,3 @@ fn refuse(pending: &[(String, Migration)]) -> Result<()> {
         format!("schema steps are pending ({}); run `hark migrate`, or start without --no-migrate", steps.join(", ")),
     ))
 }
-

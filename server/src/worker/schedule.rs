@@ -1,4 +1,5 @@
-//! What is done again and again: pending memories are indexed, derived stores are compacted.
+//! What is done again and again: pending memories are indexed, derived stores are compacted, embeddings that nobody
+//! needs any more are removed.
 
 use crate::app::{App, WorkerSettings};
 use std::time::Duration;
@@ -23,7 +24,11 @@ impl Schedule {
             let app = app.clone();
             move || optimise(app.clone())
         });
-        Self(vec![tokio::spawn(repairing), tokio::spawn(optimising)])
+        let pruning = every(settings.prune_every, cancel.clone(), {
+            let app = app.clone();
+            move || prune(app.clone())
+        });
+        Self(vec![tokio::spawn(repairing), tokio::spawn(optimising), tokio::spawn(pruning)])
     }
 
     /// Waits for what is under way to end.
@@ -72,5 +77,14 @@ async fn optimise(app: App) {
     }
     if let Err(error) = app.engine.keywords.optimise().await {
         tracing::warn!(?error, "words not optimised");
+    }
+}
+
+async fn prune(app: App) {
+    let Some(embeddings) = &app.engine.embeddings else { return };
+    match embeddings.prune().await {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(embeddings = removed, "unused embeddings removed"),
+        Err(error) => tracing::warn!(?error, "unused embeddings not removed"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::switches::{Part, Switches};
 use async_trait::async_trait;
-use hark_core::ai::{Classified, Classifier, EmbedPurpose, Embedded, Embedder, EmbedderInfo, Extractor};
+use hark_core::ai::{Classified, Classifier, EmbedPurpose, Embedded, Embedder, EmbedderInfo, Extractor, Usage};
 use hark_core::backend::Backend;
 use hark_core::store::Space;
 use hark_core::{Candidate, MemoryKind, Result, Sector, Speaker, Transcript};
@@ -62,6 +62,14 @@ impl Letters {
         let space = Space { model: "letters".to_owned(), dimensions: 32 };
         Self { switches, info: EmbedderInfo { space, max_batch: 64, link_threshold: 0.99, remote: false } }
     }
+
+    /// The same over a network, under a model's name; a token a word.
+    pub(crate) fn paid(switches: Arc<Switches>, model: &str) -> Self {
+        let mut letters = Self::new(switches);
+        letters.info.space.model = model.to_owned();
+        letters.info.remote = true;
+        letters
+    }
 }
 
 #[async_trait]
@@ -83,7 +91,8 @@ impl Embedder for Letters {
                 vector.iter().map(|x| x / length).collect()
             })
             .collect();
-        Ok(Embedded::free(vectors))
+        let input_tokens = texts.iter().map(|text| text.split_whitespace().count() as u64).sum();
+        Ok(Embedded { vectors, usage: Usage { input_tokens, output_tokens: 0 } })
     }
 }
 

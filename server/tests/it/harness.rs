@@ -7,10 +7,12 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::Duration;
+use hark_core::ai::Embedder;
 use hark_core::backend::Role;
+use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
-use hark_core::layer::{self, Breaker, Resilience};
-use hark_core::ram::{RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
+use hark_core::layer::{self, Breaker, CachedEmbedder, EmbeddingTiers, MeteredEmbedder, Resilience};
+use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
 use hark_core::{Clock, Entropy};
 use hark_server::app::{
@@ -53,6 +55,15 @@ impl Default for Harness {
 impl Harness {
     /// With other settings.
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::made(change, None, &CostConfig::default())
+    }
+
+    /// With an embedder that costs money, under a model's name.
+    pub(crate) fn paying(model: &str, cost: &CostConfig) -> Self {
+        Self::made(|_| {}, Some(model), cost)
+    }
+
+    fn made(change: impl FnOnce(&mut Settings), paid: Option<&str>, cost: &CostConfig) -> Self {
         let switches = Arc::new(Switches::default());
         let clock = Arc::new(MockClock::default());
         let extractor = Arc::new(Verbatim { switches: switches.clone(), asked: 0.into() });
@@ -60,16 +71,29 @@ impl Harness {
         let embedding = Arc::new(LettersBackend::new(switches.clone()));
         let resilience = Resilience::default();
         let breaker = Breaker::new("letters", &resilience);
-        let letters = Arc::new(Letters::new(switches.clone()));
+        let memory = Arc::new(SwitchedMemory { inner: RamMemoryStore::default(), switches: switches.clone() });
+        let tenant = Settings::default().tenant;
+        let meter = Arc::new(Meter::new(cost, tenant.clone(), memory.clone(), clock.clone()));
+        let store = Arc::new(RamEmbeddingCache::default());
+        let tiers = EmbeddingTiers::new(&Default::default(), Some(store), fixtures::vault(), clock.clone(), tenant);
+        let tiers = Arc::new(tiers);
+        let letters = match paid {
+            Some(model) => Letters::paid(switches.clone(), model),
+            None => Letters::new(switches.clone()),
+        };
+        let letters: Arc<dyn Embedder> = Arc::new(letters);
+        let guarded = layer::embedder("letters", letters, &resilience, &breaker, &entropy);
         let engine = Engine {
-            memory: Arc::new(SwitchedMemory { inner: RamMemoryStore::default(), switches: switches.clone() }),
+            memory,
             jobs: Arc::new(SwitchedJobs { inner: RamJobQueue::default(), switches: switches.clone() }),
             vectors: Arc::new(RamVectorStore::default()),
             keywords: Arc::new(RamKeywordStore::default()),
-            embedder: Some(layer::embedder("letters", letters, &resilience, &breaker, &entropy)),
+            embedder: Some(CachedEmbedder::around(MeteredEmbedder::around(guarded, &meter), &tiers)),
             next: None,
             chat: None,
             stand_in: None,
+            embeddings: Some(tiers),
+            meter,
             extractor: extractor.clone(),
             classifier: Arc::new(Facts),
             vault: fixtures::vault(),

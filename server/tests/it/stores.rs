@@ -2,6 +2,7 @@
 
 use super::switches::{Part, Switches};
 use async_trait::async_trait;
+use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::ram::{RamJobQueue, RamMemoryStore};
 use hark_core::store::*;
 use hark_core::*;
@@ -145,6 +146,14 @@ impl MemoryStore for SwitchedMemory {
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
         self.switches.gate(Part::Truth).await?;
         self.inner.delete_link(scope, id).await
+    }
+    async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.add_costs(tenant, rows).await
+    }
+    async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.costs(tenant, filter, by).await
     }
     async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {
         self.switches.gate(Part::Truth).await?;

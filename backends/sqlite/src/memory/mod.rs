@@ -1,6 +1,7 @@
 //! [`MemoryStore`] on one file. Each part of the trait has a file of its own; here they get their names.
 
 mod conversations;
+mod costs;
 mod links;
 mod memories;
 mod users;
@@ -9,6 +10,7 @@ mod walks;
 use crate::db::Db;
 use crate::error::Fault;
 use async_trait::async_trait;
+use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::crypt::Sealed;
 use hark_core::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
@@ -165,6 +167,14 @@ impl MemoryStore for SqliteMemory {
 
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
         self.db.named("sqlite.delete_link", links::delete(&self.db, scope, id).await)
+    }
+
+    async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {
+        self.db.named("sqlite.add_costs", costs::add(&self.db, tenant, rows).await)
+    }
+
+    async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
+        self.db.named("sqlite.costs", costs::sums(&self.db, tenant, filter, by).await)
     }
 
     async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {

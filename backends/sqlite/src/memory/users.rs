@@ -194,6 +194,9 @@ pub(super) async fn set_summary(db: &Db, scope: &Scope, summary: &str) -> Result
 /// Deleting the user's row alone would cascade to all of it; table by table it can be counted.
 pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
     let mut tx = db.begin().await?;
+    for statement in UNNAME_COSTS {
+        sqlx::query(statement).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
+    }
     let mut gone = [0; 5];
     for (statement, gone) in [
         "DELETE FROM links WHERE tenant = ?1 AND caller = ?2
@@ -214,3 +217,23 @@ pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
     let [links, memories, conversations, identities, _] = gone;
     Ok(Erased { memories, links, conversations, identities })
 }
+
+/// What the caller's conversations cost stays counted, but not under their names.
+const UNNAME_COSTS: [&str; 2] = [
+    "INSERT INTO costs (tenant, day, agent, spend, model, calls, unpriced, input_tokens, output_tokens, money)
+     SELECT tenant, day, agent, spend, model, sum(calls), sum(unpriced), sum(input_tokens), sum(output_tokens),
+            sum(money)
+     FROM costs
+     WHERE tenant = ?1 AND conversation <> ''
+       AND conversation IN (SELECT id FROM conversations WHERE tenant = ?1 AND caller = ?2)
+     GROUP BY tenant, day, agent, spend, model
+     ON CONFLICT (tenant, day, conversation, agent, spend, model) DO UPDATE SET
+         calls = calls + excluded.calls,
+         unpriced = unpriced + excluded.unpriced,
+         input_tokens = input_tokens + excluded.input_tokens,
+         output_tokens = output_tokens + excluded.output_tokens,
+         money = money + excluded.money",
+    "DELETE FROM costs
+     WHERE tenant = ?1 AND conversation <> ''
+       AND conversation IN (SELECT id FROM conversations WHERE tenant = ?1 AND caller = ?2)",
+];

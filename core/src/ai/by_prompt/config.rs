@@ -1,6 +1,5 @@
 //! What can be set about the model that reads calls.
 
-use crate::{Error, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,19 +40,19 @@ impl PromptConfig {
     /// Whether every value is within its range.
     ///
     /// # Errors
-    /// `Config`, naming the key and the range.
-    pub fn validate(&self) -> Result<()> {
+    /// The key that is wrong, and the remedy.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         let share = |value: f32| (0.0..=1.0).contains(&value);
         let checks = [
-            ((200..=200_000).contains(&self.window_tokens), "window_tokens must be 200 to 200000"),
-            (self.overlap_turns <= 50, "overlap_turns must be 0 to 50"),
-            ((100..=32_000).contains(&self.max_answer_tokens), "max_answer_tokens must be 100 to 32000"),
-            ((1..=200).contains(&self.max_memories), "max_memories must be 1 to 200"),
-            (share(self.min_confidence), "min_confidence must be between 0 and 1"),
-            (share(self.min_grounding), "min_grounding must be between 0 and 1"),
+            ((200..=200_000).contains(&self.window_tokens), "extraction.window_tokens", "must be 200 to 200000"),
+            (self.overlap_turns <= 50, "extraction.overlap_turns", "must be 0 to 50"),
+            ((100..=32_000).contains(&self.max_answer_tokens), "extraction.max_answer_tokens", "must be 100 to 32000"),
+            ((1..=200).contains(&self.max_memories), "extraction.max_memories", "must be 1 to 200"),
+            (share(self.min_confidence), "extraction.min_confidence", "must be between 0 and 1"),
+            (share(self.min_grounding), "extraction.min_grounding", "must be between 0 and 1"),
         ];
-        match checks.into_iter().find(|(fine, _)| !fine) {
-            Some((_, what)) => Err(Error::config(format!("extraction.{what}"))),
+        match checks.into_iter().find(|(fine, ..)| !fine) {
+            Some((_, key, what)) => Err((key, what.to_owned())),
             None => Ok(()),
         }
     }
@@ -62,11 +61,10 @@ impl PromptConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     #[test]
     fn defaults_are_valid_and_every_range_is_checked() {
-        PromptConfig::default().validate().unwrap();
+        PromptConfig::default().check().unwrap();
         for (key, value) in [
             ("window_tokens", "10"),
             ("overlap_turns", "51"),
@@ -76,9 +74,7 @@ mod tests {
             ("min_grounding", "-0.1"),
         ] {
             let config: PromptConfig = serde_json::from_str(&format!("{{\"{key}\": {value}}}")).unwrap();
-            let error = config.validate().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.context().starts_with(&format!("extraction.{key}")), "{error}");
+            assert_eq!(config.check().unwrap_err().0, format!("extraction.{key}"));
         }
     }
 

@@ -1,9 +1,11 @@
 //! The truth, in memory.
 
+mod costs;
 mod state;
 
 use super::locked;
 use super::page::latest_first;
+use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
@@ -235,6 +237,14 @@ impl MemoryStore for RamMemoryStore {
             state.written(scope);
         }
         Ok(())
+    }
+
+    async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {
+        self.state().costs.add(tenant, rows)
+    }
+
+    async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
+        Ok(self.state().costs.sums(tenant, filter, by))
     }
 
     async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {

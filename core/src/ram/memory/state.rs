@@ -1,5 +1,6 @@
 //! What is kept, and the steps that touch more than one part of it.
 
+use super::costs::Costs;
 use crate::store::{Erased, Resolved, Space};
 use crate::{
     Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind, Link, LinkId, Memory,
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) owners: BTreeMap<MemoryId, Scope>,
     pub(super) links: BTreeMap<Scope, BTreeMap<LinkId, Link>>,
     pub(super) space: Option<Space>,
+    pub(super) costs: Costs,
 }
 
 impl State {
@@ -86,8 +88,16 @@ impl State {
         let memories = self.memories.remove(scope).unwrap_or_default();
         let links = self.links.remove(scope).unwrap_or_default();
         let person = self.people.remove(scope);
-        let conversations = self.conversations.len();
-        self.conversations.retain(|(tenant, _), c| *tenant != scope.tenant || c.caller.as_ref() != Some(&scope.caller));
+        let theirs =
+            |tenant: &TenantId, c: &Conversation| *tenant == scope.tenant && c.caller.as_ref() == Some(&scope.caller);
+        let gone: BTreeSet<_> = self
+            .conversations
+            .iter()
+            .filter(|((tenant, _), c)| theirs(tenant, c))
+            .map(|((_, id), _)| id.clone())
+            .collect();
+        self.conversations.retain(|(tenant, _), c| !theirs(tenant, c));
+        self.costs.unname(&scope.tenant, &gone);
         self.known.retain(|(tenant, ..), caller| *tenant != scope.tenant || *caller != scope.caller);
         for id in memories.keys() {
             self.owners.remove(id);
@@ -95,7 +105,7 @@ impl State {
         Erased {
             memories: memories.len() as u64,
             links: links.len() as u64,
-            conversations: (conversations - self.conversations.len()) as u64,
+            conversations: gone.len() as u64,
             identities: person.map_or(0, |p| p.identities.len()) as u64,
         }
     }

@@ -4,6 +4,7 @@
 pub mod chat;
 pub mod classifier;
 pub mod embedder;
+pub mod embeddings;
 pub mod extractor;
 pub mod job;
 pub mod keyword;
@@ -13,10 +14,11 @@ pub mod vector;
 #[cfg(test)]
 mod tests {
     /// Sources of a suite: first the file with the list, then those with behaviours.
-    const SUITES: [&[&str]; 8] = [
+    const SUITES: [&[&str]; 9] = [
         &[include_str!("chat.rs")],
         &[include_str!("classifier.rs")],
         &[include_str!("embedder.rs")],
+        &[include_str!("embeddings.rs")],
         &[include_str!("extractor.rs")],
         &[
             include_str!("job/mod.rs"),
@@ -35,6 +37,7 @@ mod tests {
         &[
             include_str!("memory/mod.rs"),
             include_str!("memory/conversations.rs"),
+            include_str!("memory/costs.rs"),
             include_str!("memory/durability.rs"),
             include_str!("memory/links.rs"),
             include_str!("memory/maintenance.rs"),

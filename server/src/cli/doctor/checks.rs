@@ -57,6 +57,14 @@ pub(super) async fn part(backend: &dyn Backend, role: Role, space: &mut Option<S
             let keywords = backend.keywords().ok_or_else(missing)?;
             Ok(format!("{} documents", keywords.count().await?))
         }
+        Role::Cache => {
+            if let Some(schema) = backend.migrate()
+                && !schema.pending().await?.is_empty()
+            {
+                return Ok("waits for its schema".to_owned());
+            }
+            Ok(format!("{} embeddings kept", backend.cache().ok_or_else(missing)?.count().await?))
+        }
         Role::Extractor | Role::Classifier => backend.health().await.map(|()| "answers".to_owned()),
     }
 }

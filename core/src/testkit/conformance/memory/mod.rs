@@ -1,6 +1,7 @@
 //! What every [`MemoryStore`] does.
 
 mod conversations;
+mod costs;
 mod durability;
 mod links;
 mod maintenance;
@@ -8,6 +9,7 @@ mod memories;
 mod people;
 
 pub use conversations::*;
+pub use costs::*;
 pub use durability::*;
 pub use links::*;
 pub use maintenance::*;
@@ -97,6 +99,16 @@ macro_rules! memory_store_suite {
                 links_with_an_end_that_is_not_the_callers_are_left_out,
                 links_of_others_are_neither_read_nor_deleted,
                 a_link_is_deleted_and_the_missing_is_fine,
+                // costs
+                costs_of_one_key_add_up,
+                costs_are_added_up_by_group,
+                costs_are_narrowed_by_the_filter,
+                costs_of_two_tenants_are_two,
+                odd_names_in_costs_are_only_names,
+                an_empty_id_is_nobodys_cost,
+                a_cost_that_cannot_be_kept_keeps_the_others_out,
+                concurrent_costs_lose_nothing,
+                erasing_a_caller_keeps_the_sums_without_the_names,
                 // maintenance
                 indexing_is_noted_for_the_callers_own_only,
                 pending_memories_come_oldest_first_of_all_tenants,
@@ -128,6 +140,7 @@ macro_rules! memory_store_durability_suite {
                 memories_and_links_survive_reopening,
                 what_was_removed_stays_removed_after_reopening,
                 the_space_survives_reopening,
+                costs_survive_reopening,
             ]
         );
     };
