@@ -24,6 +24,16 @@ pub fn install(registry: &mut Registry) {
     hark_local::register(registry);
     #[cfg(not(feature = "local"))]
     registry.register_stub("local", "local");
+
+    #[cfg(feature = "openai")]
+    hark_openai::register(registry);
+    #[cfg(not(feature = "openai"))]
+    registry.register_stub("openai", "openai");
+
+    #[cfg(feature = "ollama")]
+    hark_ollama::register(registry);
+    #[cfg(not(feature = "ollama"))]
+    registry.register_stub("ollama", "ollama");
 }
 
 /// The built-in embedder's models: what `hark models` lists and fetches.
@@ -45,6 +55,8 @@ mod tests {
             ("lancedb", cfg!(feature = "lancedb")),
             ("tantivy", cfg!(feature = "tantivy")),
             ("local", cfg!(feature = "local")),
+            ("openai", cfg!(feature = "openai")),
+            ("ollama", cfg!(feature = "ollama")),
         ] {
             let info = registry.info(kind).unwrap();
             assert_eq!(info.schema.is_some(), compiled, "{kind}");

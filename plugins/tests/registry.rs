@@ -33,7 +33,7 @@ fn every_kind_runs_the_suite_of_every_role_it_offers() {
     let mut registry = Registry::new();
     hark_plugins::install(&mut registry);
     let kinds = registry.kinds();
-    assert!(kinds.iter().any(|info| info.kind == "ram") && kinds.len() > 4, "{kinds:?}");
+    assert!(kinds.iter().any(|info| info.kind == "ram") && kinds.len() > 6, "{kinds:?}");
     for info in kinds {
         let file = tests_of(info.kind);
         let text = std::fs::read_to_string(&file)

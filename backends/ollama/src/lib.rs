@@ -1,1 +1,24 @@
-//! Embeddings and chat of an Ollama server.
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod chat;
+mod client;
+mod config;
+mod embedder;
+mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
+mod retry_after;
+mod schema;
+mod secret;
+
+pub use backend::{KIND, OllamaFactory};
+pub use config::OllamaConfig;
+pub use secret::Secret;
+
+use hark_core::backend::Registry;
+
+/// Adds kind `ollama`.
+pub fn register(registry: &mut Registry) {
+    registry.register(OllamaFactory);
+}

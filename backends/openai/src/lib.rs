@@ -1,1 +1,25 @@
-//! Embeddings and chat of OpenAI, or of any server that speaks its API.
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod chat;
+mod client;
+mod config;
+mod embedder;
+mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
+mod keys;
+mod retry_after;
+mod schema;
+mod secret;
+
+pub use backend::{KIND, OpenAiFactory};
+pub use config::{MaxTokensField, OpenAiConfig, Structured};
+pub use secret::Secret;
+
+use hark_core::backend::Registry;
+
+/// Adds kind `openai`.
+pub fn register(registry: &mut Registry) {
+    registry.register(OpenAiFactory);
+}

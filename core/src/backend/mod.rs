@@ -17,7 +17,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// An open connection to an outside system (or a built-in one), offering one or more roles. What it offers
-/// must agree with the roles its factory states.
+/// must agree with the roles its factory states, unless its section switches one off ([`Backend::why_not`]).
 #[async_trait]
 pub trait Backend: Debug + Send + Sync + 'static {
     /// The truth.
@@ -58,6 +58,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     }
     /// Its schema, if it has one.
     fn migrate(&self) -> Option<Arc<dyn Migrate>> {
+        None
+    }
+    /// Why it does not offer a role that its factory states: the key that switches it off, and what to do about
+    /// it. `None` where there is no such thing.
+    fn why_not(&self, _role: Role) -> Option<String> {
         None
     }
     /// Whether it answers now: the cheapest real request.

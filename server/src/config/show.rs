@@ -8,6 +8,9 @@ use serde_json::Value;
 /// Parts of names that tell a secret in a backend's section, whose type we do not know.
 const TELLING: [&str; 6] = ["key", "secret", "token", "password", "passwd", "credential"];
 
+/// Tables that go into requests as they are: any of their values may be a credential.
+const SENT: [&str; 2] = ["headers", "query"];
+
 /// The configuration as TOML, every secret replaced by a placeholder.
 ///
 /// # Errors
@@ -32,6 +35,9 @@ fn hide(value: &mut Value) {
                 match value {
                     Value::String(text) if telling => *text = HIDDEN.to_owned(),
                     Value::Array(items) if telling => items.fill(HIDDEN.into()),
+                    Value::Object(sent) if SENT.contains(&name.as_str()) => {
+                        sent.values_mut().for_each(|value| *value = HIDDEN.into());
+                    }
                     other => hide(other),
                 }
             }
@@ -93,12 +99,13 @@ mod tests {
         config.encryption.keys = Some(Secret::new("lookup 00"));
         for (name, section) in [
             ("openai", serde_json::json!({"api_key": "sk-123", "api_key_file": "secrets/openai", "model": "m"})),
+            ("gate", serde_json::json!({"headers": {"authorization": "Basic gate-pw"}, "query": {"sig": "gate-sig"}})),
             ("pg", serde_json::json!({"kind": "postgres", "url": "postgres://hark:pw@db/hark"})),
         ] {
             config.backends.insert(name.to_owned(), section.as_object().unwrap().clone());
         }
         let shown = show(&config).unwrap();
-        for secret in ["hark_abc", "lookup 00", "sk-123", ":pw"] {
+        for secret in ["hark_abc", "lookup 00", "sk-123", ":pw", "gate-pw", "gate-sig"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
         for wanted in ["secrets/openai", "model = \"m\"", "@db/hark", "bind = \"127.0.0.1:8080\""] {

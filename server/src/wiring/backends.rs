@@ -119,16 +119,18 @@ impl Backends {
         self.open.iter().find(|(instance, _)| instance.name == name)
     }
 
-    /// The part `role` of the backend that plays it. A backend that does not offer what its factory states is a
-    /// defect of that backend.
+    /// The part `role` of the backend that plays it. A backend that does not offer what its factory states says
+    /// which key of its section switches it off, or has a defect.
     pub(super) fn part<T>(&self, plan: &Plan, role: Role, part: impl Fn(&dyn Backend) -> Option<T>) -> Result<T> {
         let broken = |what: String| Error::new(ErrorKind::Internal, "wiring.part", what);
         let Choice::Backend(name) = plan.choice(role) else {
             return Err(broken(format!("nothing plays {}", role.name())));
         };
         let (_, backend) = self.find(name).ok_or_else(|| broken(format!("backend `{name}` is not open")))?;
-        part(backend.as_ref())
-            .ok_or_else(|| broken(format!("backend `{name}` states that it offers {} but does not", role.name())))
+        part(backend.as_ref()).ok_or_else(|| match backend.why_not(role) {
+            Some(why) => Error::config(format!("roles.{}: backend `{name}` does not play it: {why}", role.name())),
+            None => broken(format!("backend `{name}` states that it offers {} but does not", role.name())),
+        })
     }
 
     pub(super) fn optional<T>(

@@ -19,7 +19,10 @@ pub(super) fn is_model(role: Role) -> bool {
 /// # Errors
 /// What the part says, or `Config` where it does not fit what is stored.
 pub(super) async fn part(backend: &dyn Backend, role: Role, space: &mut Option<Space>) -> Result<String> {
-    let missing = || Error::new(ErrorKind::Config, "doctor", "it offers no such part with this configuration");
+    let missing = || {
+        let why = backend.why_not(role).unwrap_or_else(|| "it offers no such part with this configuration".to_owned());
+        Error::new(ErrorKind::Config, "doctor", why)
+    };
     match role {
         Role::Memory => {
             let memory = backend.memory().ok_or_else(missing)?;

@@ -1,0 +1,135 @@
+//! A server on loopback that speaks Ollama's wire format and misbehaves on request: for our tests, the server's
+//! and the benchmark. Not a model: its vectors are [`hark_core::testkit::FakeEmbedder`]'s, its answers a script.
+
+mod script;
+mod server;
+mod wire;
+
+pub use script::{Asked, Behaviour, Route};
+
+use hark_core::testkit::ChatReply;
+use script::Script;
+use server::Server;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+/// The running fake. It lives on a thread and runtime of its own, so that stopping it ends every connection, and
+/// a test that pauses its clock does not pause the provider. Dropping it stops it.
+#[derive(Debug)]
+pub struct FakeOllama {
+    script: Arc<Script>,
+    address: SocketAddr,
+    server: Mutex<Option<Server>>,
+}
+
+impl FakeOllama {
+    /// A fake on a free port that answers everything, with vectors of 64 numbers and the chat answer `{}`.
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    #[expect(clippy::unused_async, reason = "the door stays the same should starting ever have to wait")]
+    pub async fn start() -> Self {
+        let script = Arc::new(Script::default());
+        let server = Server::start((Ipv4Addr::LOCALHOST, 0).into(), wire::router(Arc::clone(&script)));
+        let address = server.address();
+        Self { script, address, server: Mutex::new(Some(server)) }
+    }
+
+    /// What belongs into `base_url`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The same port spoken to as HTTPS, which it does not speak: no handshake succeeds.
+    pub fn https_url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// What every request meets from now on, unless something was queued with [`FakeOllama::next`].
+    pub fn always(&self, behaviour: Behaviour) {
+        self.script.with(|state| state.always = behaviour);
+    }
+
+    /// What the next request meets that is not spoken for yet. One call, one request, of any route.
+    pub fn next(&self, behaviour: Behaviour) {
+        self.script.with(|state| state.queue.push_back(behaviour));
+    }
+
+    /// Back to answering everything; hanging requests are answered, and nothing is queued.
+    pub fn recover(&self) {
+        self.script.with(|state| {
+            state.always = Behaviour::Answer;
+            state.queue.clear();
+        });
+        self.release();
+    }
+
+    /// Numbers in its vectors from now on.
+    pub fn set_width(&self, width: usize) {
+        self.script.with(|state| state.width = width);
+    }
+
+    /// What every chat request is answered with, unless something was queued with [`FakeOllama::then_reply`].
+    pub fn reply(&self, reply: ChatReply) {
+        self.reply_with(move |_, _| reply.clone());
+    }
+
+    /// The same, made from the instructions and the material of the request.
+    pub fn reply_with(&self, reply: impl Fn(&str, &str) -> ChatReply + Send + Sync + 'static) {
+        self.script.with(|state| state.reply = Arc::new(reply));
+    }
+
+    /// What the next chat request is answered with that is not spoken for yet.
+    pub fn then_reply(&self, reply: ChatReply) {
+        self.script.with(|state| state.replies.push_back(reply));
+    }
+
+    /// How many requests of a route arrived, whatever became of them.
+    pub fn requests(&self, route: Route) -> usize {
+        self.script.with(|state| state.asked.iter().filter(|asked| asked.route == route).count())
+    }
+
+    /// Everything that arrived, in order.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.script.with(|state| state.asked.clone())
+    }
+
+    /// The texts that were sent to be embedded, in order.
+    pub fn embedded_texts(&self) -> Vec<String> {
+        self.asked().iter().flat_map(Asked::texts).collect()
+    }
+
+    /// Forgets what arrived so far.
+    pub fn forget(&self) {
+        self.script.with(|state| state.asked.clear());
+    }
+
+    /// Waits until so many requests hang.
+    pub async fn hanging(&self, requests: usize) {
+        self.script.hanging(requests).await;
+    }
+
+    /// Answers the requests that hang. Those that come later hang again.
+    pub fn release(&self) {
+        self.script.release();
+    }
+
+    /// Ends every connection and closes the port: connecting is refused when this returns.
+    pub async fn stop(&self) {
+        let server = self.server.lock().expect("no panics while held").take();
+        if let Some(server) = server {
+            server.stop().await;
+        }
+    }
+
+    /// Opens the same port again, with everything as it was. Nothing happens while it runs.
+    ///
+    /// # Panics
+    /// When somebody else took the port.
+    pub fn restart(&self) {
+        let mut server = self.server.lock().expect("no panics while held");
+        if server.is_none() {
+            *server = Some(Server::start(self.address, wire::router(Arc::clone(&self.script))));
+        }
+    }
+}

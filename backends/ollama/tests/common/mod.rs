@@ -1,0 +1,33 @@
+//! How the tests open this backend.
+
+use hark_core::backend::{Backend, OpenContext, Registry};
+use hark_core::testkit::{MockClock, SeededEntropy};
+use hark_ollama::fake::FakeOllama;
+use hark_ollama::register;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Opens kind `ollama` with a section, as the server does.
+pub(crate) async fn open(section: Value) -> hark_core::Result<Arc<dyn Backend>> {
+    let context = OpenContext {
+        data_dir: PathBuf::from("unused"),
+        clock: Arc::new(MockClock::default()),
+        entropy: Arc::new(SeededEntropy::new(1)),
+    };
+    let mut registry = Registry::new();
+    register(&mut registry);
+    registry.open("ollama", section, &context).await
+}
+
+/// A section for the fake, with what `more` says.
+pub(crate) fn section(fake: &FakeOllama, more: Value) -> Value {
+    let mut section = json!({
+        "base_url": fake.base_url(), "embedding_model": "fake", "dimensions": 64, "chat_model": "fake",
+        "headers": {"authorization": "Bearer sk-planted"}
+    });
+    if let (Value::Object(section), Value::Object(more)) = (&mut section, more) {
+        section.extend(more);
+    }
+    section
+}
