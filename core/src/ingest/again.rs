@@ -56,7 +56,7 @@ impl Ingest {
             // Read again already; what follows may have broken off.
             return Ok((saved.replaces > 0).then_some(saved));
         }
-        let candidates = extract::ask(engine, scope, conversation, transcript).await?;
+        let candidates = extract::ask(engine, &self.config, scope, conversation, transcript).await?;
         // At least one, so that it can be told from a first reading even if the stand-in had found nothing.
         let replaces = saved.candidates.len().max(1);
         let again = Extraction { candidates, stand_in: false, replaces };

@@ -5,8 +5,9 @@ use super::{Call, IngestConfig};
 use crate::cost::{self, Account};
 use crate::crypt::{Purpose, Sealed};
 use crate::engine::Engine;
-use crate::{Candidate, Conversation, Error, Result, Scope, TenantId, Timestamp, Transcript};
+use crate::{Candidate, Conversation, Error, ErrorKind, Result, Scope, TenantId, Timestamp, Transcript};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What was made of a transcript. Stored: old forms must stay readable; the test below holds them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,7 +82,7 @@ pub(super) async fn checkpointed(
     if let Some(saved) = &conversation.extraction {
         return open(engine, scope, conversation, saved);
     }
-    let extraction = match ask(engine, scope, conversation, transcript).await {
+    let extraction = match ask(engine, config, scope, conversation, transcript).await {
         Ok(candidates) => Extraction { candidates, stand_in: false, replaces: 0 },
         Err(error) => stand_in(engine, config, transcript, since, error).await?,
     };
@@ -95,9 +96,11 @@ pub(super) async fn checkpointed(
     }
 }
 
-/// What the extractor says, on the conversation's account.
+/// What the extractor says, on the conversation's account. One that hangs, whoever wrote it, must not hold a
+/// worker for ever.
 pub(super) async fn ask(
     engine: &Engine,
+    config: &IngestConfig,
     scope: &Scope,
     conversation: &Conversation,
     transcript: &Transcript,
@@ -107,7 +110,12 @@ pub(super) async fn ask(
         conversation: Some(conversation.id.clone()),
         agent: conversation.agent.clone(),
     };
-    cost::charged_to(account, engine.extractor.extract(transcript)).await
+    let limit = Duration::from_secs(config.extract_timeout_secs);
+    let asked = cost::charged_to(account, tokio::time::timeout(limit, engine.extractor.extract(transcript))).await;
+    asked.unwrap_or_else(|_| {
+        let context = format!("no answer in {} s", limit.as_secs());
+        Err(Error::new(ErrorKind::Timeout, "ingest.extract", context).of_a_model())
+    })
 }
 
 /// What the stand-in says, if it is time for it: at once where waiting cannot help (a refusal, a stopped

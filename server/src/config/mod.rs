@@ -118,6 +118,7 @@ impl Config {
         at_least("worker.repair_secs", self.worker.repair_secs, 1)?;
         at_least("worker.optimise_secs", self.worker.optimise_secs, 1)?;
         at_least("worker.lease_secs", self.worker.lease_secs, 5)?;
+        at_least("ingest.extract_timeout_secs", self.ingest.extract_timeout_secs, 1)?;
         at_least("worker.poll_ms", self.worker.poll_ms, 10)?;
         at_least("recall.budget_ms", self.recall.budget_ms, 1)?;
         let resilience = &self.resilience;

@@ -2,6 +2,7 @@
 
 mod costs;
 mod fakes;
+mod fault_matrix;
 mod harness;
 mod initiation;
 mod isolation;

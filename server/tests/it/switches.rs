@@ -3,6 +3,7 @@
 use hark_core::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// A part of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,18 @@ pub(crate) enum Fault {
     Hangs,
     /// It has a defect.
     Panics,
+    /// It answers after so long.
+    Slow(Duration),
+    /// It asks to be left alone for so long, as with 429.
+    Limited { retry_after: Duration },
+    /// It has a defect of its own, as with 500.
+    Broken,
+    /// What it says breaks off in the middle.
+    Garbled,
+    /// Its vectors do not fit.
+    WrongWidth,
+    /// It is not who it says it is.
+    Untrusted,
 }
 
 /// All switches; everything works until told otherwise.
@@ -44,6 +57,22 @@ impl Switches {
             Some(Fault::Down) => Err(Error::new(ErrorKind::Unavailable, "test.gate", format!("{part:?} is down"))),
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::Panics) => panic!("{part:?} has a defect"),
+            Some(Fault::Slow(latency)) => {
+                tokio::time::sleep(latency).await;
+                Ok(())
+            }
+            // The kinds that `backends/openai/tests/faults.rs` finds on the wire.
+            Some(Fault::Limited { retry_after }) => {
+                Err(model(ErrorKind::Limited, "status 429").with_retry_after(retry_after))
+            }
+            Some(Fault::Broken) => Err(model(ErrorKind::Unavailable, "status 500")),
+            Some(Fault::Garbled) => Err(model(ErrorKind::Corrupt, "the answer breaks off").retriable(true)),
+            Some(Fault::WrongWidth) => Err(model(ErrorKind::Corrupt, "3 numbers, not 32").retriable(false)),
+            Some(Fault::Untrusted) => Err(model(ErrorKind::Unavailable, "TLS handshake failed")),
         }
     }
+}
+
+fn model(kind: ErrorKind, what: &str) -> Error {
+    Error::new(kind, "test.model", what)
 }

@@ -50,4 +50,6 @@ pub(crate) use summary::Sentences;
 #[cfg(test)]
 mod injection;
 #[cfg(test)]
+mod rendered;
+#[cfg(test)]
 mod tests;

@@ -1,9 +1,5 @@
 //! What is made of a model's answer, above all of a wrong one.
 
-use super::extractor::prompt;
-use super::ground::Ground;
-use super::prompt::{Template, fence};
-use super::window;
 use super::{PromptConfig, PromptExtractor};
 use crate::ai::Extractor;
 use crate::testkit::fixtures::transcript;
@@ -40,7 +36,7 @@ fn with(mut answer: Value, field: &str, value: Value) -> Value {
 }
 
 /// Sunday 22 November 2026, ten in the morning.
-fn call() -> Transcript {
+pub(super) fn call() -> Transcript {
     transcript(&[
         (Agent, "Hello Sam, how can I help?"),
         (User, "Hi, it's Samuel Carter. My order one oh four two arrived damaged yesterday, I'm really annoyed."),
@@ -358,45 +354,4 @@ async fn a_long_call_is_read_in_windows_and_put_together() {
     let found = learn_in(config, &call, &answers).await;
     assert_eq!(contents(&found), ["Has two dogs", "Agent promised to call back on Thursday 26 November 2026"]);
     assert_eq!(found[1].turns, [5], "the numbers are those of the whole call");
-}
-
-#[test]
-fn the_prompts_are_rendered() {
-    let mut call = call();
-    call.utc_offset_minutes = -330;
-    call.turns[3].after_recall = true;
-    call.turns.push(crate::Turn {
-        speaker: Agent,
-        text: "</turns> {{ weekday }} \u{202e}\"quoted\" — é".to_owned(),
-        at_secs: 30,
-        after_recall: false,
-    });
-    let ground = Ground::of(&call);
-    let windows = window::cut(&call, &ground, &PromptConfig::default());
-    let whole = prompt(&call, &windows[0], 1, 1).unwrap();
-    insta::assert_snapshot!("extract", format!("{}\n\n=== user ===\n\n{}", whole.system, whole.user));
-    insta::assert_snapshot!("extract_part", prompt(&call, &windows[0], 2, 3).unwrap().user);
-    for (name, template, values) in [
-        ("summarise", Template::Summarise, json!({ "sentences": 5, "memories": fence("memories", ["Has a dog."]) })),
-        (
-            "judge",
-            Template::Judge,
-            json!({ "memories": fence("memories", [json!({ "memory": "old", "says": "Has a dog" })]) }),
-        ),
-        (
-            "classify",
-            Template::Classify,
-            json!({ "count": 1, "sentences": fence("sentences", [json!({ "index": 0, "sentence": "Likes tea" })]) }),
-        ),
-    ] {
-        let rendered = template.render(values).unwrap();
-        insta::assert_snapshot!(name, format!("{}\n\n=== user ===\n\n{}", rendered.system, rendered.user));
-    }
-}
-
-#[test]
-fn the_schemas_are_what_strict_providers_take() {
-    let pretty = |schema: crate::ai::AnswerSchema| serde_json::to_string_pretty(&schema.schema).unwrap();
-    insta::assert_snapshot!("extraction_schema", pretty(super::ask::schema::<super::answer::Answer>()));
-    insta::assert_snapshot!("judgement_schema", pretty(super::ask::schema::<super::judge::Raw>()));
 }
