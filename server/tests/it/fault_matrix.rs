@@ -128,7 +128,9 @@ async fn play(fault: Fault) {
         assert_eq!(matrix.queue().await["dead"], 0, "{fault:?}: nothing is given up during an outage");
         matrix.later(20).await;
     }
-    assert!(matrix.hark.app.ingest.lag().await.unwrap().is_behind(), "{fault:?}: the test struck nothing");
+    // What is merely slow is waited for in the background.
+    let behind = matrix.hark.app.ingest.lag().await.unwrap().is_behind();
+    assert_eq!(behind, !matches!(fault, Fault::Slow(_)), "{fault:?}: the test struck nothing");
 
     matrix.mend();
     matrix.later(90).await;
