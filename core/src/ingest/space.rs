@@ -20,11 +20,14 @@ pub enum SpaceCheck {
     Other(Space),
 }
 
+/// Whose memories were written, and which.
+type Written = (Scope, Vec<MemoryId>);
+
 /// The embedder that is to take over, and what was written since its space began to be filled. Cheap to clone.
 #[derive(Clone)]
 pub struct NextSpace {
     embedder: Arc<dyn Embedder>,
-    written: Arc<Mutex<Vec<(Scope, Vec<MemoryId>)>>>,
+    written: Arc<Mutex<Vec<Written>>>,
     wake: Arc<Notify>,
 }
 
@@ -52,7 +55,7 @@ impl NextSpace {
         self.wake.notify_one();
     }
 
-    fn take(&self) -> Vec<(Scope, Vec<MemoryId>)> {
+    fn take(&self) -> Vec<Written> {
         std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -152,7 +152,7 @@ pub async fn list(State(app): State<App>, AppQuery(query): AppQuery<CostsQuery>)
     let total = total(&sums).into();
     if by != CostGroup::Day {
         // A stable sort: what costs the same stays in the order of the names.
-        sums.sort_by(|a, b| b.cost.money.cmp(&a.cost.money));
+        sums.sort_by_key(|sum| std::cmp::Reverse(sum.cost.money));
     }
     let left_out = sums.len().saturating_sub(MOST_GROUPS);
     sums.truncate(MOST_GROUPS);

@@ -93,7 +93,7 @@ pub async fn wire(
     let embedder = embedder.map(|bare| models.embedder(name_of(plan, Role::Embedder), bare));
     let chat = backends.optional(plan, Role::Chat, Backend::chat)?;
     let chat = chat.map(|bare| models.chat(name_of(plan, Role::Chat), bare));
-    let (extractor, stand_in) = extractor(config, plan, backends, chat.as_ref())?;
+    let Readers { extractor, stand_in } = readers(config, plan, backends, chat.as_ref())?;
     let engine = Engine {
         memory,
         jobs: backends.part(plan, Role::Jobs, Backend::jobs)?,
@@ -127,21 +127,22 @@ fn name_of(plan: &Plan, role: Role) -> &str {
 }
 
 /// Who reads calls, and who reads them when the first stays away. Rules never do.
-fn extractor(
-    config: &Config,
-    plan: &Plan,
-    backends: &Backends,
-    chat: Option<&Arc<dyn ChatModel>>,
-) -> Result<(Arc<dyn Extractor>, Option<Arc<dyn Extractor>>)> {
+struct Readers {
+    extractor: Arc<dyn Extractor>,
+    stand_in: Option<Arc<dyn Extractor>>,
+}
+
+fn readers(config: &Config, plan: &Plan, backends: &Backends, chat: Option<&Arc<dyn ChatModel>>) -> Result<Readers> {
     let rules = || -> Arc<dyn Extractor> { Arc::new(RuleExtractor) };
     if let Some(backend) = backends.optional(plan, Role::Extractor, Backend::extractor)? {
-        return Ok((backend, Some(rules())));
+        return Ok(Readers { extractor: backend, stand_in: Some(rules()) });
     }
     Ok(match (plan.choice(Role::Extractor), chat) {
-        (Choice::ByPrompt, Some(chat)) => {
-            (Arc::new(PromptExtractor::new(chat.clone(), config.extraction.clone())), Some(rules()))
-        }
-        _ => (rules(), None),
+        (Choice::ByPrompt, Some(chat)) => Readers {
+            extractor: Arc::new(PromptExtractor::new(chat.clone(), config.extraction.clone())),
+            stand_in: Some(rules()),
+        },
+        _ => Readers { extractor: rules(), stand_in: None },
     })
 }
 

@@ -1,6 +1,7 @@
 //! Every way a provider can fail, against everything that is asked of Hark, before, during and after. On paused time:
 //! what the wire makes of each fault is tested where the wire is (`backends/openai/tests/faults.rs`); here it fails
 //! in the same ways behind the real layers.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use super::harness::{Harness, call, contents, ringing};
 use super::switches::{Fault, Part};

@@ -1,4 +1,5 @@
 //! The embedder is away for a while: nobody waits, nothing is lost, everybody can see it. On paused time.
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use super::harness::{Harness, call, contents};
 use super::switches::{Fault, Part};

@@ -246,7 +246,8 @@ fn pieces(text: &str) -> Vec<String> {
             current.push(c);
         }
         let ordinal = matches!(current.as_str(), "st" | "nd" | "rd" | "th") && !out.is_empty();
-        if !current.is_empty() && !(ordinal && chunk.starts_with(|c: char| c.is_ascii_digit())) {
+        let goes_on = ordinal && chunk.starts_with(|c: char| c.is_ascii_digit());
+        if !current.is_empty() && !goes_on {
             out.push(current);
         }
     }
