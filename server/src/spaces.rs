@@ -72,6 +72,7 @@ pub(crate) async fn fill(app: App) {
         tracing::warn!(?error, retry_in_secs = PAUSE.as_secs(), "the new vectors are not complete yet");
         tokio::time::sleep(PAUSE).await;
     }
+    metrics::gauge!("hark_reindex_complete").set(1.0);
     tracing::warn!("the new vectors are complete; restart without --reindex to answer from them");
     while let Err(error) = app.ingest.follow_next().await {
         tracing::warn!(?error, retry_in_secs = PAUSE.as_secs(), "the new vectors fell behind");

@@ -54,7 +54,14 @@ impl Home {
 
     /// Starts a server; answers once it is ready.
     pub async fn serve(&self) -> Running {
-        let mut running = Running(self.command().arg("serve").spawn().expect("the binary starts"));
+        let mut command = self.command();
+        command.arg("serve");
+        self.serve_by(command).await
+    }
+
+    /// Starts what the command says; answers once it is ready.
+    pub async fn serve_by(&self, mut command: Command) -> Running {
+        let mut running = Running(command.spawn().expect("the binary starts"));
         self.until("ready", async || {
             let ended = running.0.try_wait().expect("the child can be looked at");
             assert!(ended.is_none(), "the server ended by itself: {ended:?}; run it by hand to see why");
@@ -93,6 +100,12 @@ impl Home {
         let answer = self.client.get(self.url(path)).bearer_auth(KEY).send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, answer.json().await.unwrap_or(Value::Null)))
+    }
+
+    /// As it is, for what is not JSON.
+    pub async fn try_get_text(&self, path: &str) -> Option<(u16, String)> {
+        let answer = self.client.get(self.url(path)).bearer_auth(KEY).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
     pub async fn get(&self, path: &str) -> Value {

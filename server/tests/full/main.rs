@@ -4,5 +4,6 @@
 
 mod harness;
 mod kill;
+mod provider;
 mod restart;
 mod whole_loop;
