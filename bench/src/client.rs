@@ -67,6 +67,13 @@ impl Client {
         if answer["status"] == "accepted" { Ok(()) } else { Err(format!("not accepted: {}", answer["status"]).into()) }
     }
 
+    /// Whose a number is.
+    pub(crate) async fn user_of(&self, number: &str) -> Outcome<String> {
+        let body = json!({"query": "anything", "caller_id": number});
+        let answer = self.post("/tools/memory-query", &body).await?;
+        Ok(answer["user_id"].as_str().ok_or("the number is nobody's")?.to_owned())
+    }
+
     /// Jobs that are not done.
     pub(crate) async fn queued(&self) -> Outcome<u64> {
         let request = self.http.get(format!("{}/v1/queue", self.base)).bearer_auth(KEY);
@@ -74,7 +81,7 @@ impl Client {
         Ok(["pending", "running", "retrying"].iter().filter_map(|state| stats[*state].as_u64()).sum())
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(KEY).json(body);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }

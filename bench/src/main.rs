@@ -8,6 +8,7 @@ mod ack;
 mod client;
 mod load;
 mod measure;
+mod provider;
 mod report;
 mod rng;
 mod seed;
@@ -49,6 +50,9 @@ pub(crate) struct Options {
     /// Post-call events delivered
     #[arg(long, default_value_t = 300)]
     pub(crate) events: usize,
+    /// Leaves out the remote embedder
+    #[arg(long)]
+    pub(crate) no_provider: bool,
 }
 
 fn main() -> ExitCode {
@@ -76,7 +80,9 @@ async fn run(options: &Options) -> Outcome {
     for &callers in &options.callers {
         sizes.push(measure::size(options, callers).await?);
     }
-    let report = report::Report::new(options, sizes);
+    let providers =
+        if options.no_provider { Vec::new() } else { provider::run(options, &measure::base(options)?).await? };
+    let report = report::Report::new(options, sizes, providers);
     println!("\n{}", report.markdown());
     std::fs::write(&options.out, serde_json::to_vec_pretty(&report)?)?;
     println!("\nwritten to {}", options.out.display());

@@ -8,6 +8,7 @@ use crate::server::Server;
 use crate::stats::millis;
 use crate::{Options, Outcome};
 use serde::Serialize;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long the server is left alone before its idle memory is read.
@@ -36,15 +37,21 @@ pub(crate) struct Size {
     pub(crate) acks: Acks,
 }
 
-/// Seeds, starts, asks.
-pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
-    let memories = callers * options.memories;
-    println!("{memories} memories of {callers} callers");
+/// Where data folders are made.
+pub(crate) fn base(options: &Options) -> Outcome<PathBuf> {
     let base = match &options.work {
         Some(work) => std::path::absolute(work)?,
         None => std::path::absolute(&options.out)?.parent().map(ToOwned::to_owned).unwrap_or_default(),
     };
     std::fs::create_dir_all(&base)?;
+    Ok(base)
+}
+
+/// Seeds, starts, asks.
+pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
+    let memories = callers * options.memories;
+    println!("{memories} memories of {callers} callers");
+    let base = base(options)?;
     let folder = tempfile::Builder::new().prefix("hark-bench-").tempdir_in(base)?;
     let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
     let start = Instant::now();

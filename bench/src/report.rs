@@ -2,6 +2,7 @@
 
 use crate::Options;
 use crate::measure::Size;
+use crate::provider::{self, Case};
 use crate::stats::Spread;
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     sizes: Vec<Size>,
+    providers: Vec<Case>,
     /// p95 of memory queries at the largest size over the smallest, at the highest rate.
     query_p95_growth: Option<f64>,
     /// p99 of an acknowledgement over p99 of one bare commit of the same bytes, at the smallest size.
@@ -18,7 +20,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(options: &Options, sizes: Vec<Size>) -> Self {
+    pub(crate) fn new(options: &Options, sizes: Vec<Size>, providers: Vec<Case>) -> Self {
         let p95 = |size: &Size| Some(size.loads.last()?.query?.p95);
         let growth = match sizes.as_slice() {
             [first, .., last] => p95(last).zip(p95(first)).map(|(last, first)| last / first),
@@ -31,6 +33,7 @@ impl Report {
             seconds: options.seconds,
             events: options.events,
             sizes,
+            providers,
         }
     }
 
@@ -72,6 +75,10 @@ impl Report {
         lines.push(String::new());
         lines.extend(self.ratios());
         lines.extend(NOTES.map(str::to_owned));
+        if !self.providers.is_empty() {
+            lines.push(String::new());
+            lines.extend(provider::markdown(&self.providers));
+        }
         lines.join("\n")
     }
 
@@ -134,13 +141,13 @@ mod tests {
     #[test]
     fn ratios_are_between_sizes_of_one_run_and_rows_are_whole() {
         let options = Options::parse_from(["hark-bench", "--hark", "hark", "--out", "bench.json"]);
-        let report = Report::new(&options, vec![size(100, 4.0), size(1000, 10.0)]);
+        let report = Report::new(&options, vec![size(100, 4.0), size(1000, 10.0)], Vec::new());
         assert_eq!(report.query_p95_growth, Some(2.5));
         assert_eq!(report.ack_over_commit_p99, Some(1.0));
         let markdown = report.markdown();
         let columns = |line: &str| line.matches('|').count();
         let tables: Vec<usize> = markdown.lines().filter(|l| l.starts_with('|')).map(columns).collect();
         assert_eq!(tables, [vec![8; 4], vec![11; 12]].concat(), "{markdown}");
-        assert_eq!(Report::new(&options, vec![size(100, 4.0)]).query_p95_growth, None);
+        assert_eq!(Report::new(&options, vec![size(100, 4.0)], Vec::new()).query_p95_growth, None);
     }
 }

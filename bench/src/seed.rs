@@ -9,7 +9,7 @@ use hark_core::backend::{Backend, OpenContext, Registry};
 use hark_core::crypt::{Keyring, Vault};
 use hark_core::store::{KeywordDoc, KeywordStore, MemoryStore, Space, VectorRow, VectorStore};
 use hark_core::{
-    Clock, Entropy, IdentityKind, IndexState, Memory, MemoryId, MemoryState, Origin, Provenance, Scope, SystemClock,
+    Clock, IdentityKind, IndexState, Memory, MemoryId, MemoryState, Origin, Provenance, Scope, SystemClock,
     SystemEntropy, TenantId, Timestamp, UserId,
 };
 use serde_json::json;
@@ -28,6 +28,13 @@ pub(crate) fn number(caller: usize) -> String {
     format!("+1415{caller:07}")
 }
 
+/// A new keyring, written there.
+pub(crate) fn keyring(keys: &Path) -> Outcome<Keyring> {
+    let keyring = Keyring::generate(&SystemEntropy);
+    std::fs::write(keys, keyring.to_text().as_bytes())?;
+    Ok(keyring)
+}
+
 struct Stores {
     opened: Vec<Arc<dyn Backend>>,
     memory: Arc<dyn MemoryStore>,
@@ -38,10 +45,7 @@ struct Stores {
 
 /// Writes `callers` callers of `each` memories into `data`, with a new keyring in `keys`.
 pub(crate) async fn fill(data: &Path, keys: &Path, callers: usize, each: usize) -> Outcome {
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let keyring = Keyring::generate(&*entropy);
-    std::fs::write(keys, keyring.to_text().as_bytes())?;
-    let vault = Vault::new(keyring, entropy);
+    let vault = Vault::new(keyring(keys)?, Arc::new(SystemEntropy));
     let stores = open(data).await?;
     let mut rng = Rng::new(1);
     let pool = sentences::memories(DISTINCT, &mut rng);
