@@ -10,8 +10,10 @@ mod ci;
 mod codegen;
 mod coverage;
 mod eval;
+mod http;
 mod lcov;
 mod process;
+mod realmodel;
 mod sdk;
 mod server;
 mod test;
@@ -45,6 +47,8 @@ enum Chore {
     Eval(eval::Args),
     /// Measures a release build: latency, memory, start-up; or recall quality
     Bench(bench::Args),
+    /// Runs the loop on a real language model, and measures how it reads calls
+    Realmodel(realmodel::Args),
 }
 
 fn main() -> ExitCode {
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         Chore::Coverage(args) => coverage::run(&workspace, args),
         Chore::Eval(args) => eval::run(&workspace, args),
         Chore::Bench(args) => bench::run(&workspace, args),
+        Chore::Realmodel(args) => realmodel::run(&workspace, args),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,6 +93,8 @@ mod tests {
             "xtask bench",
             "xtask bench --debug -- --callers 20 --seconds 2",
             "xtask bench recall --harness bench --mode turns,transcripts --splits dev",
+            "xtask realmodel --model 1.5b --calls 12 --set tuned --hark target/debug/hark --allow-skip",
+            "xtask realmodel --only extraction",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -1,21 +1,78 @@
 //! A `hark` of our own, for chores that ask one over HTTP.
 
+use crate::http::Request;
 use crate::process::{Outcome, Workspace};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A data folder of its own for a `hark`, with credentials that are known; the folder goes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    hark: PathBuf,
+    folder: PathBuf,
+}
 
-/// A running server on a free loopback port with a data folder of its own; both go when it is dropped.
+impl Sandbox {
+    /// A fresh one for the given program. A configuration is written beside the data, where `hark` looks for one.
+    pub(crate) fn new(workspace: &Workspace, hark: &Path, config: Option<&str>) -> Outcome<Self> {
+        let folder = workspace.target().join(format!("hark-{}", std::process::id()));
+        let failed = |e: std::io::Error| format!("{} cannot be made: {e}", folder.display());
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        if let Some(config) = config {
+            std::fs::write(folder.join("config.toml"), config).map_err(failed)?;
+        }
+        Ok(Self { hark: hark.to_owned(), folder })
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The program with these arguments, for this folder.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.hark);
+        command.args(args).current_dir(&self.folder).stdin(Stdio::null());
+        command
+            .env("HARK_SERVER__BIND", "127.0.0.1:0")
+            .env("HARK_SERVER__DATA_DIR", self.folder.join("data"))
+            .env("HARK_AUTH__API_KEYS", format!("[\"{}\"]", Server::KEY))
+            .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{}\"]", Server::SECRET))
+            .env("HARK_LOG__LEVEL", "warn");
+        command
+    }
+
+    /// Starts the server and waits until it says where it listens, which it does when it is ready.
+    pub(crate) fn serve(self) -> Outcome<Server> {
+        let mut command = self.command(&["serve"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| format!("hark did not start: {e}"))?;
+        let mut stdout = child.stdout.take().map(BufReader::new).ok_or("hark has no output")?;
+        match listening(&mut stdout) {
+            Some(address) => Ok(Server { child, address, sandbox: self, _stdout: stdout }),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err("hark ended before it was ready".to_owned())
+            }
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A running server on a free loopback port; it ends, and its folder goes, when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
-    folder: PathBuf,
+    sandbox: Sandbox,
     // Kept open: a program whose output nobody takes any more is ended by its next line.
     _stdout: BufReader<ChildStdout>,
 }
@@ -26,30 +83,9 @@ impl Server {
     /// The webhook secret it accepts.
     pub(crate) const SECRET: &str = "wsec_xtask";
 
-    /// Starts the given program and waits until it says where it listens, which it does when it is ready.
+    /// Starts the given program with its defaults.
     pub(crate) fn start(workspace: &Workspace, hark: &Path) -> Outcome<Self> {
-        let folder = workspace.target().join(format!("hark-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|e| format!("{} cannot be made: {e}", folder.display()))?;
-        let mut child = workspace
-            .command(hark, &["serve"])
-            .current_dir(&folder)
-            .env("HARK_SERVER__BIND", "127.0.0.1:0")
-            .env("HARK_SERVER__DATA_DIR", folder.join("data"))
-            .env("HARK_AUTH__API_KEYS", format!("[\"{}\"]", Self::KEY))
-            .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{}\"]", Self::SECRET))
-            .env("HARK_LOG__LEVEL", "warn")
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("hark did not start: {e}"))?;
-        let mut stdout = child.stdout.take().map(BufReader::new).ok_or("hark has no output")?;
-        match listening(&mut stdout) {
-            Some(address) => Ok(Self { child, address, folder, _stdout: stdout }),
-            None => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err("hark ended before it was ready".to_owned())
-            }
-        }
+        Sandbox::new(workspace, hark, None)?.serve()
     }
 
     /// Where it listens.
@@ -57,9 +93,24 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The body of a path that needs no key.
+    /// Its folder, and the program beside it.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// The body of a path.
     pub(crate) fn get(&self, path: &str) -> Outcome<String> {
-        get(self.address, path).map_err(|e| format!("hark did not answer {path}: {e}"))
+        self.ask(&Request::get(path))
+    }
+
+    /// The JSON of a request with the key.
+    pub(crate) fn json(&self, request: &Request<'_>) -> Outcome<Value> {
+        let body = self.ask(&request.with_key(Self::KEY))?;
+        serde_json::from_str(&body).map_err(|_| format!("hark answered {} with no JSON", request.path))
+    }
+
+    fn ask(&self, request: &Request<'_>) -> Outcome<String> {
+        request.send(self.address).map_err(|e| format!("hark did not answer {}: {e}", request.path))
     }
 }
 
@@ -67,7 +118,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -76,22 +126,9 @@ fn listening(output: &mut impl BufRead) -> Option<SocketAddr> {
     output.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("listening: http://")?.parse().ok())
 }
 
-/// By HTTP/1.0, so that the body comes in one piece and ends with the connection.
-fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).unwrap_or_default();
-    if status == "200" { Ok(body.to_owned()) } else { Err(std::io::Error::other(format!("status {status}"))) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
 
     #[test]
     fn the_address_is_found_among_other_lines() {
@@ -99,27 +136,5 @@ mod tests {
         assert_eq!(listening(&mut output), Some("127.0.0.1:4711".parse().unwrap()));
         assert_eq!(output, b"more\n", "what comes later is left for later");
         assert_eq!(listening(&mut &b"no\n"[..]), None);
-    }
-
-    fn ask(answer: &'static str) -> std::io::Result<String> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let served = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            // To the empty line: a connection closed with something unread is reset, and the answer lost.
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
-            let request: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-            stream.write_all(answer.as_bytes()).unwrap();
-            request[0].clone()
-        });
-        let body = get(address, "/openapi.json");
-        assert!(served.join().unwrap().starts_with("GET /openapi.json HTTP/1.0"));
-        body
-    }
-
-    #[test]
-    fn only_a_200_has_a_body() {
-        assert_eq!(ask("HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap(), "{}");
-        assert!(ask("HTTP/1.0 503 Service Unavailable\r\n\r\n{}").unwrap_err().to_string().contains("503"));
     }
 }
