@@ -222,7 +222,7 @@ mod tests {
         let endless = format!("a{}", "é".repeat(MAX_TEXT_BYTES));
         let vectors =
             embedder.embed(&[String::new(), " \n\t".into(), endless], EmbedPurpose::Document(None)).await.unwrap();
-        assert_eq!(vectors.len(), 3);
+        assert_eq!(vectors.vectors.len(), 3);
         let seen = model.seen.lock().unwrap();
         assert_eq!(seen[0], PLACEHOLDER);
         assert_eq!(seen[1].len(), MAX_TEXT_BYTES - 1);
