@@ -58,7 +58,7 @@ impl Switches {
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::Panics) => panic!("{part:?} has a defect"),
             Some(Fault::Slow(latency)) => {
-                tokio::time::sleep(latency).await;
+                tokio::time::timeout(latency, std::future::pending::<()>()).await.unwrap_or_default();
                 Ok(())
             }
             // The kinds that `backends/openai/tests/faults.rs` finds on the wire.
