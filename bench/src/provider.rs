@@ -64,8 +64,7 @@ pub(crate) async fn run(options: &Options, base: &Path) -> Outcome<Vec<Case>> {
     fill(&client).await?;
 
     let seconds = options.seconds;
-    let mut cases = Vec::new();
-    cases.push(case(&client, "at once, new questions", 1, seconds).await?);
+    let mut cases = vec![case(&client, "at once, new questions", 1, seconds).await?];
     fake.always(Behaviour::Latency(Duration::from_millis(LATENCY_MS)));
     cases.push(case(&client, &format!("after {LATENCY_MS} ms, new questions"), 2, seconds).await?);
     cases.push(case(&client, &format!("after {LATENCY_MS} ms, the same questions again"), 2, seconds).await?);
