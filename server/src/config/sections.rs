@@ -107,7 +107,7 @@ pub struct RolesConfig {
     pub keywords: String,
     /// What turns text into vectors; `none` for keyword search only.
     pub embedder: String,
-    /// A chat model, or `none`: what extracts, summarises and judges, always in the background.
+    /// A chat model, or `none`: what extracts and summarises, always in the background.
     pub chat: String,
     /// What makes memories of a transcript: `by_prompt`, which asks `chat`; `by_rules`, which needs no model; a
     /// backend; or `auto`, which is by_prompt where there is a chat model, else by_rules.
