@@ -51,16 +51,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let (memories, questions) = eval::columns(&recall);
     let texts = memories.len() + questions.len();
-    let found = embedder.embed(&memories, EmbedPurpose::Document(None)).await?.vectors;
-    let asked = embedder.embed(&questions, EmbedPurpose::Query).await?.vectors;
+    let found = embedder.embed(&memories, EmbedPurpose::Document(None)).await?;
+    let asked = embedder.embed(&questions, EmbedPurpose::Query).await?;
     let ranks = eval::ranks(&found, &asked);
     let reciprocal = ranks.iter().map(|&rank| 1.0 / rank as f64).sum::<f64>() / ranks.len() as f64;
     let recall_at = |k| eval::recall_at(k, &ranks);
     println!("{} questions: R@1 {:.3}, R@5 {:.3}, MRR {reciprocal:.3}", ranks.len(), recall_at(1), recall_at(5));
 
     let (once, again) = eval::columns(SAME);
-    let once = embedder.embed(&once, EmbedPurpose::Document(None)).await?.vectors;
-    let again = embedder.embed(&again, EmbedPurpose::Document(None)).await?.vectors;
+    let once = embedder.embed(&once, EmbedPurpose::Document(None)).await?;
+    let again = embedder.embed(&again, EmbedPurpose::Document(None)).await?;
     let (same, unrelated) = (eval::same(&once, &again), eval::unrelated(&found));
     println!("said twice: {same:.2?}");
     for percent in [50, 90, 95, 99] {
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (cpu, started) = (cpu_ms(), Instant::now());
     for _ in 0..ROUNDS {
         for text in memories.iter().chain(&questions) {
-            embedder.embed(std::slice::from_ref(text), EmbedPurpose::Query).await?.vectors;
+            embedder.embed(std::slice::from_ref(text), EmbedPurpose::Query).await?;
         }
     }
     let each = (ROUNDS * texts) as f64;
@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("a text alone: {:.2} ms of cpu, {wall:.2} ms of wall, {}", (cpu_ms() - cpu) / each, resident());
     let cpu = cpu_ms();
     for _ in 0..ROUNDS {
-        embedder.embed(&memories, EmbedPurpose::Document(None)).await?.vectors;
+        embedder.embed(&memories, EmbedPurpose::Document(None)).await?;
     }
     println!("a text of many: {:.2} ms of cpu", (cpu_ms() - cpu) / (ROUNDS * memories.len()) as f64);
     Ok(())
