@@ -51,16 +51,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let (memories, questions) = eval::columns(&recall);
     let texts = memories.len() + questions.len();
-    let found = embedder.embed(&memories, EmbedPurpose::Document(None)).await?;
-    let asked = embedder.embed(&questions, EmbedPurpose::Query).await?;
+    let found = embedder.embed(&memories, EmbedPurpose::Document(None)).await?.vectors;
+    let asked = embedder.embed(&questions, EmbedPurpose::Query).await?.vectors;
     let ranks = eval::ranks(&found, &asked);
     let reciprocal = ranks.iter().map(|&rank| 1.0 / rank as f64).sum::<f64>() / ranks.len() as f64;
     let recall_at = |k| eval::recall_at(k, &ranks);
     println!("{} questions: R@1 {:.3}, R@5 {:.3}, MRR {reciprocal:.3}", ranks.len(), recall_at(1), recall_at(5));
 
     let (once, again) = eval::columns(SAME);
-    let once = embedder.embed(&once, EmbedPurpose::Document(None)).await?;
-    let again = embedder.embed(&again, EmbedPurpose::Document(None)).await?;
+    let once = embedder.embed(&once, EmbedPurpose::Document(None)).await?.vectors;
+    let again = embedder.embed(&again, EmbedPurpose::Document(None)).await?.vectors;
     let (same, unrelated) = (eval::same(&once, &again), eval::unrelated(&found));
     println!("said twice: {same:.2?}");
     for percent in [50, 90, 95, 99] {
