@@ -29,7 +29,7 @@ impl Product {
             "[roles]\nembedder = \"fake\"\n[backends.fake]\nkind = \"openai\"\nbase_url = \"{}\"\n\
              api_key = \"{}\"\nembedding_model = \"fake-model\"\ndimensions = 64\nchat_model = \"\"\n\
              [worker]\nrepair_secs = 1\n[resilience]\nbreaker_open_secs = 1\nbreaker_max_open_secs = 1\n\
-             retry_base_ms = 10\nbackground_timeout_secs = 2\n[log]\nlevel = \"debug\"\n",
+             retry_base_ms = 10\nbackground_timeout_secs = 2\n[recall]\nbudget_ms = 2000\n[log]\nlevel = \"debug\"\n",
             base_url(&fake),
             PLANTED[0]
         );
