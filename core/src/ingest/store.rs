@@ -39,6 +39,9 @@ pub(super) async fn write(
             reinforced_at: now,
             decay_rate: None,
             state: MemoryState::Active,
+            valid_to: None,
+            superseded_by: None,
+            corrected_at: None,
             provenance: Provenance {
                 origin: Origin::Extracted,
                 conversation_id: Some(conversation.clone()),
