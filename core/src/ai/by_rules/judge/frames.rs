@@ -24,7 +24,7 @@ pattern!(
 );
 pattern!(
     MOVED,
-    r"(?i)^(?:the (?:customer|caller|user) )?(?:has |have |had )?(?:just |recently |now )?(?:moved|relocated) (?:house |home )?(?:from [\p{L} ]+ )?to (?P<v>.+)$"
+    r"(?i)^(?:the (?:customer|caller|user) )?(?:has |have |had )?(?:just |recently |now )?(?:moved|relocated) (?:house |home )?(?:from [\w ]+ )?to (?P<v>.+)$"
 );
 pattern!(ADDRESS, r"(?i)^(?:the )?(?:(?P<new>new|current) )?(?:(?P<q>[a-z]+) )?address(?: is|:)(?: now)? (?P<v>.+)$");
 pattern!(LEFT, r"(?i)\bmoved out of\b");

@@ -29,7 +29,7 @@ pattern!(
     r"(?i)\b(?P<key>order|ticket|invoice|account|booking|reservation|policy|case|reference|customer|tracking|contract|claim|confirmation|serial|membership|number|no\.|id|room|gate|meter|card|licen[cs]e|parcel|shipment|return|quote|flight|train|incident)(?: (?:number|no\.?|id|reference))?(?: is| was|:| #)? ?(?P<code>\d{3,})\b"
 );
 pattern!(CODE, r"\b(?:[A-Z]{1,5}[- ]?)\d(?:[\dA-Z]|-\d|-[A-Z])*\b|\b\d+(?:[A-Z]|-\d)(?:[\dA-Z]|-\d|-[A-Z])+\b");
-pattern!(NAME, r"(?:^|[ (])(?P<n>\p{Lu}\p{Ll}[\p{L}'-]*)");
+pattern!(NAME, r"(?:^|[ (])(?P<n>[A-Z][a-zà-ÿ][\w'-]*)");
 
 /// Capitalised words that name nobody.
 const NO_NAMES: &[&str] = &[
