@@ -4,14 +4,15 @@ use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, AppQuery, Id, page};
 use super::memories::owner;
 use super::users::find;
-use super::view::{ConflictView, HistoryView, Items, MemoryView};
+use super::view::{Items, MemoryView, rounded, word};
 use crate::app::App;
 use axum::Json;
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 use hark_core::ingest::Decision;
 use hark_core::store::ConflictFilter;
-use hark_core::{Conflict, ConflictId, ConflictState, Memory, MemoryId, Result, Scope, UserId};
-use serde::Deserialize;
+use hark_core::{Conflict, ConflictId, ConflictState, Memory, MemoryId, Resolution, Result, Scope, UserId};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
 
@@ -51,6 +52,97 @@ pub enum ResolutionChoice {
 pub struct ResolveConflict {
     /// `keep_old`, `keep_new`, `keep_both` or `undo`.
     pub resolution: ResolutionChoice,
+}
+
+/// Two memories that do not go together, or say the same, and what was decided.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConflictView {
+    /// Its id.
+    pub id: String,
+    /// Whose, by our own id.
+    pub user_id: String,
+    /// The memory that was said first.
+    pub old: MemoryView,
+    /// The one that was said later.
+    pub new: MemoryView,
+    /// `same`, `update`, `contradiction` or `unsure`.
+    pub verdict: &'static str,
+    /// `same_statement`, `newer_value`, `cannot_both_be_true` or `too_little_said`; a model may give others.
+    pub reason: String,
+    /// How sure the judge was, 0 to 1.
+    pub confidence: f32,
+    /// Who decided last: `rules`, `stand_in` (rules, because the model failed), `model` or `person`.
+    pub judged_by: &'static str,
+    /// `open`, `resolved` or `undone`.
+    pub state: &'static str,
+    /// `superseded`, `reinforced` or `kept_both`; null while nobody has decided.
+    pub resolution: Option<&'static str>,
+    /// When the pair was judged.
+    pub created_at: DateTime<Utc>,
+    /// When it was last decided or taken back.
+    pub resolved_at: Option<DateTime<Utc>>,
+}
+
+impl ConflictView {
+    /// A conflict with its two memories.
+    pub fn of(conflict: &Conflict, old: MemoryView, new: MemoryView) -> Self {
+        Self {
+            id: conflict.id.to_string(),
+            user_id: conflict.caller.to_string(),
+            old,
+            new,
+            verdict: conflict.verdict.name(),
+            reason: word(&conflict.reason),
+            confidence: rounded(conflict.confidence),
+            judged_by: conflict.judged_by.name(),
+            state: conflict.state.name(),
+            resolution: conflict.resolution.map(Resolution::name),
+            created_at: conflict.created_at,
+            resolved_at: conflict.resolved_at,
+        }
+    }
+}
+
+/// A memory in the order of what took whose place.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryView {
+    /// The memory.
+    #[serde(flatten)]
+    pub memory: MemoryView,
+    /// Why it gave way; null for what is current.
+    pub gave_way: Option<GaveWay>,
+}
+
+/// Why a memory gave way.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GaveWay {
+    /// The conflict, for taking it back.
+    pub conflict_id: String,
+    /// `superseded`, or `reinforced` where the other says the same.
+    pub resolution: Option<&'static str>,
+    /// As in the conflict.
+    pub verdict: &'static str,
+    /// As in the conflict.
+    pub reason: String,
+    /// As in the conflict.
+    pub judged_by: &'static str,
+    /// When it was decided.
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl HistoryView {
+    /// A memory, and the conflict with its successor.
+    pub fn of(memory: MemoryView, why: Option<&Conflict>) -> Self {
+        let gave_way = why.map(|conflict| GaveWay {
+            conflict_id: conflict.id.to_string(),
+            resolution: conflict.resolution.map(Resolution::name),
+            verdict: conflict.verdict.name(),
+            reason: word(&conflict.reason),
+            judged_by: conflict.judged_by.name(),
+            at: conflict.resolved_at,
+        });
+        Self { memory, gave_way }
+    }
 }
 
 /// Conflicts with both of their memories, latest first: what waits for a person (`open`), and what was decided and why.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use hark_core::store::QueueStats;
-use hark_core::{Conflict, Conversation, Hit, Link, Memory, MemoryId, Scope, ScoreParts, User};
+use hark_core::{Conversation, Hit, Link, Memory, MemoryId, Scope, ScoreParts, User};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -131,97 +131,6 @@ impl LinkView {
             kind: word(&link.kind),
             created_at: link.created_at,
         })
-    }
-}
-
-/// Two memories that do not go together, or say the same, and what was decided.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ConflictView {
-    /// Its id.
-    pub id: String,
-    /// Whose, by our own id.
-    pub user_id: String,
-    /// The memory that was said first.
-    pub old: MemoryView,
-    /// The one that was said later.
-    pub new: MemoryView,
-    /// `same`, `update`, `contradiction` or `unsure`.
-    pub verdict: &'static str,
-    /// `same_statement`, `newer_value`, `cannot_both_be_true` or `too_little_said`; a model may give others.
-    pub reason: String,
-    /// How sure the judge was, 0 to 1.
-    pub confidence: f32,
-    /// Who decided last: `rules`, `stand_in` (rules, because the model failed), `model` or `person`.
-    pub judged_by: &'static str,
-    /// `open`, `resolved` or `undone`.
-    pub state: &'static str,
-    /// `superseded`, `reinforced` or `kept_both`; null while nobody has decided.
-    pub resolution: Option<&'static str>,
-    /// When the pair was judged.
-    pub created_at: DateTime<Utc>,
-    /// When it was last decided or taken back.
-    pub resolved_at: Option<DateTime<Utc>>,
-}
-
-impl ConflictView {
-    /// A conflict with its two memories.
-    pub fn of(conflict: &Conflict, old: MemoryView, new: MemoryView) -> Self {
-        Self {
-            id: conflict.id.to_string(),
-            user_id: conflict.caller.to_string(),
-            old,
-            new,
-            verdict: conflict.verdict.name(),
-            reason: word(&conflict.reason),
-            confidence: rounded(conflict.confidence),
-            judged_by: conflict.judged_by.name(),
-            state: conflict.state.name(),
-            resolution: conflict.resolution.map(hark_core::Resolution::name),
-            created_at: conflict.created_at,
-            resolved_at: conflict.resolved_at,
-        }
-    }
-}
-
-/// A memory in the order of what took whose place.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HistoryView {
-    /// The memory.
-    #[serde(flatten)]
-    pub memory: MemoryView,
-    /// Why it gave way; null for what is current.
-    pub gave_way: Option<GaveWay>,
-}
-
-/// Why a memory gave way.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct GaveWay {
-    /// The conflict, for taking it back.
-    pub conflict_id: String,
-    /// `superseded`, or `reinforced` where the other says the same.
-    pub resolution: Option<&'static str>,
-    /// As in the conflict.
-    pub verdict: &'static str,
-    /// As in the conflict.
-    pub reason: String,
-    /// As in the conflict.
-    pub judged_by: &'static str,
-    /// When it was decided.
-    pub at: Option<DateTime<Utc>>,
-}
-
-impl HistoryView {
-    /// A memory, and the conflict with its successor.
-    pub fn of(memory: MemoryView, why: Option<&Conflict>) -> Self {
-        let gave_way = why.map(|conflict| GaveWay {
-            conflict_id: conflict.id.to_string(),
-            resolution: conflict.resolution.map(hark_core::Resolution::name),
-            verdict: conflict.verdict.name(),
-            reason: word(&conflict.reason),
-            judged_by: conflict.judged_by.name(),
-            at: conflict.resolved_at,
-        });
-        Self { memory, gave_way }
     }
 }
 
@@ -400,7 +309,7 @@ impl AnswerMemory {
 }
 
 /// The stable word of a plain enum.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),
@@ -408,6 +317,6 @@ fn word(value: &impl Serialize) -> String {
 }
 
 /// Four digits are as many as anybody reads.
-fn rounded(number: f32) -> f32 {
+pub(super) fn rounded(number: f32) -> f32 {
     (number * 10_000.0).round() / 10_000.0
 }

@@ -28,7 +28,7 @@ impl Process {
         let store = place.migrated().await;
         let (script, [scope, ..]) = (Script::default(), scopes());
         let memory = Arc::new(FlakyMemory::new(store.memory(), script.clone()));
-        store.memory().ensure_user(&scope.tenant, &[], &scope.caller, start()).await.unwrap();
+        store.memory().ensure_user(&scope.tenant, &[], &scope.caller, start()).await.expect("it answers");
         let engine = Engine {
             meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), store.memory(), clock.clone())),
             memory,
@@ -47,22 +47,27 @@ impl Process {
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
         let ingest = Ingest::new(engine.clone(), Arc::new(CallerCache::new(8)), IngestConfig::default());
-        ingest.reindex(true, &|_, _| {}).await.unwrap();
+        ingest.reindex(true, &|_, _| {}).await.expect("it answers");
         Self { ingest, engine, scope, clock: clock.clone(), script }
     }
 
     async fn written(&self, content: &str) -> Memory {
         self.clock.advance(chrono::Duration::days(1));
-        self.ingest.add(&self.scope, vec![NewMemory::new(content, Origin::Api)]).await.unwrap().remove(0)
+        self.ingest.add(&self.scope, vec![NewMemory::new(content, Origin::Api)]).await.expect("it answers").remove(0)
     }
 
     async fn now(&self, id: &MemoryId) -> Memory {
-        self.engine.memory.memories(&self.scope, std::slice::from_ref(id)).await.unwrap().remove(0)
+        self.engine.memory.memories(&self.scope, std::slice::from_ref(id)).await.expect("it answers").remove(0)
     }
 
     async fn conflicts(&self) -> Vec<Conflict> {
         let page = PageRequest::first(10);
-        self.engine.memory.conflicts(&self.scope.tenant, &ConflictFilter::default(), &page).await.unwrap().items
+        self.engine
+            .memory
+            .conflicts(&self.scope.tenant, &ConflictFilter::default(), &page)
+            .await
+            .expect("it answers")
+            .items
     }
 }
 
@@ -78,13 +83,13 @@ async fn a_decision_outlives_the_process_and_so_does_its_undoing() {
         "settle_conflict" => Outcome::fail(ErrorKind::Unavailable),
         _ => Outcome::Pass,
     });
-    assert!(process.ingest.reconcile(&process.scope, &[new.id.clone()]).await.unwrap_err().is_retriable());
+    assert!(process.ingest.reconcile(&process.scope, std::slice::from_ref(&new.id)).await.unwrap_err().is_retriable());
     assert_eq!(process.conflicts().await, []);
     let before = process.now(&old.id).await;
     drop(process);
 
     let process = Process::start(&place, &clock, 2).await;
-    let done = process.ingest.reconcile(&process.scope, &[new.id.clone()]).await.unwrap();
+    let done = process.ingest.reconcile(&process.scope, std::slice::from_ref(&new.id)).await.unwrap();
     assert_eq!((done.repeated, done.superseded), (1, 0));
     let (kept, repeat) = (process.now(&old.id).await, process.now(&new.id).await);
     assert!(kept.salience > before.salience);

@@ -1,129 +1,23 @@
 //! The words of a sentence that mean something, each in one form: "was ringing", "calls" and "phoned" are one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
+
+fn listed(words: &'static str) -> HashSet<&'static str> {
+    words.split_whitespace().collect()
+}
 
 /// Words that say nothing about what a sentence is about.
-const STOP: &[&str] = &[
-    "agent",
-    "a",
-    "an",
-    "and",
-    "any",
-    "anything",
-    "are",
-    "as",
-    "at",
-    "be",
-    "been",
-    "being",
-    "but",
-    "by",
-    "caller",
-    "can",
-    "client",
-    "could",
-    "customer",
-    "did",
-    "do",
-    "does",
-    "doing",
-    "done",
-    "else",
-    "for",
-    "from",
-    "had",
-    "has",
-    "have",
-    "having",
-    "he",
-    "her",
-    "his",
-    "i",
-    "if",
-    "in",
-    "into",
-    "is",
-    "it",
-    "its",
-    "itself",
-    "may",
-    "me",
-    "might",
-    "more",
-    "my",
-    "of",
-    "on",
-    "or",
-    "our",
-    "out",
-    "over",
-    "own",
-    "s",
-    "says",
-    "she",
-    "so",
-    "some",
-    "somebody",
-    "someone",
-    "than",
-    "that",
-    "the",
-    "their",
-    "them",
-    "themselves",
-    "then",
-    "there",
-    "these",
-    "they",
-    "this",
-    "those",
-    "through",
-    "to",
-    "too",
-    "up",
-    "user",
-    "very",
-    "was",
-    "we",
-    "were",
-    "what",
-    "when",
-    "where",
-    "which",
-    "who",
-    "whole",
-    "will",
-    "with",
-    "would",
-    "yet",
-    "you",
-    "your",
-    "about",
-    "under",
-    "said",
-    "now",
-    "already",
-    "just",
-    "again",
-    "still",
-    "always",
-    "usually",
-    "often",
-    "rule",
-    "generally",
-    "normally",
-    "always",
-    "rather",
-    "only",
-    "please",
-    "all",
-    "every",
-    "per",
-    "ever",
-    "anymore",
-    "longer",
-    "instead",
-];
+static STOP: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    listed(
+        "agent a an and any anything are as at be been being but by caller can client could customer did do does
+         doing done else for from had has have having he her his i if in into is it its itself may me might more my
+         of on or our out over own s says she so some somebody someone than that the their them themselves then there
+         these they this those through to too up user very was we were what when where which who whole will with
+         would yet you your about under said now already just again still always usually often rule generally
+         normally rather only please all every per ever anymore longer instead",
+    )
+});
 
 /// Words that deny. They stand for themselves.
 pub(super) const DENIES: &[&str] = &[
@@ -185,114 +79,16 @@ const FORMS: &[&[&str]] = &[
 ];
 
 /// Words that tell how something is wanted, done or told, but not what it is about.
-const WEAK: &[&str] = &[
-    "cancell",
-    "died",
-    "quitt",
-    "wish",
-    "call",
-    "give",
-    "gave",
-    "get",
-    "got",
-    "mak",
-    "tak",
-    "take",
-    "took",
-    "go",
-    "going",
-    "went",
-    "let",
-    "put",
-    "keep",
-    "kept",
-    "book",
-    "arrang",
-    "schedul",
-    "set",
-    "due",
-    "see",
-    "visit",
-    "use",
-    "agent",
-    "number",
-    "date",
-    "time",
-    "promis",
-    "plan",
-    "know",
-    "known",
-    "run",
-    "right",
-    "correct",
-    "wrong",
-    "new",
-    "current",
-    "latest",
-    "back",
-    "day",
-    "week",
-    "month",
-    "year",
-    "mov",
-    "chang",
-    "switch",
-    "cancel",
-    "remov",
-    "stop",
-    "end",
-    "clos",
-    "sold",
-    "sell",
-    "die",
-    "dead",
-    "replac",
-    "swap",
-    "disconnect",
-    "terminat",
-    "withdraw",
-    "quit",
-    "retir",
-    "decid",
-    "find",
-    "found",
-    "want",
-    "doctor",
-    "able",
-    "abl",
-    "allow",
-    "thing",
-    "report",
-    "complain",
-    "mention",
-    "confirm",
-    "state",
-    "today",
-    "tomorrow",
-    "yesterday",
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "spring",
-    "summer",
-    "autumn",
-    "winter",
-    "work",
-    "discontinu",
-    "off",
-    "until",
-    "sinc",
-    "recent",
-];
+static WEAK: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    listed(
+        "cancell died quitt wish call give gave get got mak tak take took go going went let put keep kept book arrang
+         schedul set due see visit use agent number date time promis plan know known run right correct wrong new
+         current latest back day week month year mov chang switch cancel remov stop end clos sold sell die dead
+         replac swap disconnect terminat withdraw quit retir decid find found want doctor able abl allow thing report
+         complain mention confirm state today tomorrow yesterday january february march april may june july august
+         september october november december spring summer autumn winter work discontinu off until sinc recent",
+    )
+});
 
 /// The form a word takes.
 fn form(word: &str) -> String {
@@ -348,7 +144,7 @@ fn forms(text: &str) -> Vec<(String, String)> {
     let mut out = Vec::new();
     for word in plain(text).iter().flat_map(|word| word.split('-')) {
         let form = form(word);
-        if word.is_empty() || STOP.contains(&word) || STOP.contains(&form.as_str()) {
+        if word.is_empty() || STOP.contains(word) || STOP.contains(form.as_str()) {
             continue;
         }
         if denies(&form) {
@@ -375,7 +171,7 @@ pub(super) fn is_denial(text: &str) -> bool {
 
 /// What a text is about: its meaning without how it is wanted, done or told.
 pub(super) fn topic(text: &str) -> BTreeSet<String> {
-    let weak = |word: &str| word == "not" || WEAK.contains(&word) || WEAK.contains(&stem(word).as_str());
+    let weak = |word: &str| word == "not" || WEAK.contains(word) || WEAK.contains(stem(word).as_str());
     forms(text).into_iter().filter(|(word, form)| !weak(word) && !weak(form)).map(|(_, form)| form).collect()
 }
 
