@@ -41,16 +41,48 @@ pub(super) async fn find(
         by_vector.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(),
         by_words.into_iter().map(|found| found.id).collect(),
     ] {
-        let found = engine.memory.memories(scope, &ids).await?;
-        let active = found.into_iter().filter(|m| m.state == MemoryState::Active && m.id != memory.id);
-        for memory in active.take(config.candidates) {
+        let current = current(engine, scope, &ids).await?;
+        let others = current.into_iter().filter(|(m, _)| m.state == MemoryState::Active && m.id != memory.id);
+        for (memory, found) in others.take(config.candidates) {
             if neighbours.iter().all(|known| known.memory.id != memory.id) {
-                let close = close.get(&memory.id).copied().unwrap_or_default();
+                let close = close.get(&found).copied().unwrap_or_default();
                 neighbours.push(Neighbour { memory, close });
             }
         }
     }
     Ok(neighbours)
+}
+
+/// These memories, each once and in this order; for what gave way, what stands in its place. So a fact that was repeated
+/// a hundred times is found however many of its repetitions are nearer. With each goes the id it was found by.
+async fn current(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<(Memory, MemoryId)>> {
+    let mut known: HashMap<MemoryId, Memory> = HashMap::new();
+    let mut wanted = ids.to_vec();
+    // Every round goes one step on; chains are as short as there were changes, and a ring ends.
+    while !wanted.is_empty() {
+        let found = engine.memory.memories(scope, &wanted).await?;
+        wanted = found.iter().filter_map(|memory| memory.superseded_by.clone()).collect();
+        known.extend(found.into_iter().map(|memory| (memory.id.clone(), memory)));
+        wanted.retain(|id| !known.contains_key(id));
+        wanted.sort();
+        wanted.dedup();
+    }
+    let mut current: Vec<(Memory, MemoryId)> = Vec::new();
+    for found in ids {
+        let mut at = known.get(found);
+        for _ in 0..known.len() {
+            match at.and_then(|memory| memory.superseded_by.as_ref()) {
+                Some(next) => at = known.get(next),
+                None => break,
+            }
+        }
+        if let Some(memory) = at
+            && current.iter().all(|(met, _)| met.id != memory.id)
+        {
+            current.push((memory.clone(), found.clone()));
+        }
+    }
+    Ok(current)
 }
 
 /// Ids by cosine, nearest first, and whether each is about as close as what is linked.

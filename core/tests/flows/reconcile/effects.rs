@@ -87,6 +87,19 @@ async fn one_call_strengthens_a_memory_once_in_how_many_words_it_says_so() {
 }
 
 #[tokio::test]
+async fn what_is_repeated_for_ever_stands_once_for_ever() {
+    let caller = Caller::new().await;
+    let first = caller.told("Is allergic to peanuts").await;
+    for _ in 0..60 {
+        caller.told("Has a peanut allergy").await;
+    }
+    assert_eq!(caller.active().await, ["Is allergic to peanuts"]);
+    let history = caller.world.engine.memory.history(&caller.scope, &first.id).await.unwrap();
+    assert_eq!(history.len(), 61, "and every time is kept");
+    assert!(history.iter().all(|m| m.id == first.id || m.superseded_by.as_ref() == Some(&first.id)));
+}
+
+#[tokio::test]
 async fn look_alikes_and_other_peoples_things_stay_side_by_side() {
     let caller = Caller::new().await;
     let told = [

@@ -57,9 +57,17 @@ const CHOICES: &[&[&[&str]]] = &[
     ],
     &[&["vegetarian"], &["vegan"], &["meat"], &["pescatarian"]],
     &[&["android"], &["iphon"]],
+    &[&["part"], &["full"]],
+    &[&["bu", "bus"], &["train"], &["car"], &["bik", "bike", "bicycl"], &["foot"], &["tram"]],
     &[&["petrol"], &["diesel"], &["electric"], &["hybrid"]],
     &[&["mon", "monday"], &["tuesday"], &["wednesday"], &["thursday"], &["friday"], &["saturday"], &["sunday"]],
 ];
+
+/// Whether a word, such as "premium" or "mondays", is a choice rather than a name.
+pub(super) fn knows(word: &str) -> bool {
+    let forms = words::meaning(word);
+    CHOICES.iter().flat_map(|choice| choice.iter()).any(|way| way.iter().any(|word| forms.contains(*word)))
+}
 
 /// Whether `new` makes another choice where `old` had made one, and both are about the same thing. What was asked for
 /// on an occasion is no choice that holds.

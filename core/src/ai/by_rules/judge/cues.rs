@@ -16,11 +16,17 @@ pattern!(
 pattern!(
     ENDS,
     r"(?ix)\b(?: cancel(?:s|l?ed|ling)? | called?\s+off | calls\s+off | stop(?:s|ped)? | quit(?:s|ted)? | gave\s+up | has\s+given\s+up | gives\s+up
-      | no\s+longer | no\s+more | (?:not|n't)\b.{1,60}\bany\s?(?:more|longer) | sold | died | passed\s+away | retired | disconnected
-      | removed | ended | discontinued | terminated | withdr[ae]wn? | withdrew | revoked | given\s+notice | (?:took|taken|came|come|is|went)\s+(?:\w+\s+)?off
-      | got\s+rid\s+of | moved\s+out | swapped\s+(?:the|their|his|her) | replaced | traded\s+in | graduated\s+from | left\s+(?:the\s+job|the\s+company)
-      | resigned | laid\s+off | unsubscribed | opted\s+out | deactivated | expired | closed\s+(?:the|their)\s+\w+ | let\s+(?:\w+\s+){1,3}lapse | lapsed
-      | is\s+over | split\s+up | separated\s+from | divorced )\b"
+      | no\s+longer | no\s+more | sold | died | (?:has\s+)?passed\s+away | retired | disconnected | paused | deleted | uninstalled
+      | (?:gave|given|handed)\s+back | removed | ended | discontinued | terminated | withdr[ae]wn? | withdrew | revoked | given\s+notice
+      | (?:took|taken|came|come|is|went)\s+(?:\w+\s+)?off | got\s+rid\s+of | moved\s+out(?:\s+of)? | (?:switched|changed)\s+from
+      | swapped | replaced | traded\s+in | graduated\s+from | left\s+(?:the\s+job|the\s+company)
+      | resigned(?:\s+from)? | laid\s+off | unsubscribed(?:\s+from)? | opted\s+out(?:\s+of)? | deactivated | expired | closed\s+(?:the|their)
+      | let\s+(?:\w+\s+){1,3}lapse | lapsed | is\s+over | split\s+up(?:\s+with)? | separated\s+from | divorced )\b"
+);
+pattern!(NOT_ANY_MORE, r"(?i)\b(?:not|n't)\b.{1,60}\bany\s?(?:more|longer)\b");
+pattern!(
+    INSTEAD_OF,
+    r"(?i)\b(?:instead of|rather than) (?:the |an? |being )?(?P<gone>[\w -]+?)(?: ones?)?\s*(?:$|[,.;]|\b(?:from|as|because|since|now)\b)"
 );
 pattern!(
     NEVER_DID,
@@ -35,7 +41,7 @@ pattern!(
 pattern!(
     NOW,
     r"(?ix)\b(?: now | nowadays | these\s+days | from\s+now\s+on | since\s+then | instead | as\s+of | has\s+(?:just\s+)?(?:moved|changed|switched|become)
-      | new | changed | switched | (?:can|will)\s+only | only | any\s?more | no\s+longer | since | after\s+all )\b"
+      | new | changed | switched | (?:can|will)\s+only | only | any\s?more | no\s+longer | since | after\s+all | gone\s+(?:up|down) | (?:up|down)graded | (?:in|de)creased | raised | reduced | lowered )\b"
 );
 pattern!(
     CORRECTS,
@@ -68,8 +74,9 @@ pattern!(
 );
 pattern!(
     FOR_ANOTHER,
-    r"(?i)\b(?:swapped|traded in|replaced|exchanged)\b.*?(?P<other>\s+(?:for|by|with) (?:an?|the|another) .*)$"
+    r"(?i)\b(?:swapped|traded in|replaced|exchanged|switched from|changed from)\b.*?(?P<other>\s+(?:for|by|with|to) .*)$"
 );
+pattern!(ACQUIRED, r"(?i)^(?:has )?(?:just )?(?:bought|got) an? \w+");
 pattern!(CLAUSE, r"(?i)[;.]|,\s| and | but | so ");
 pattern!(
     REASON,
@@ -119,20 +126,30 @@ pub(super) fn happened(text: &str) -> bool {
     HAPPENED.is_match(text.trim())
 }
 
+/// Whether it tells of something got, which is there from then on.
+pub(super) fn acquired(text: &str) -> bool {
+    ACQUIRED.is_match(text)
+}
+
 /// What the sentence says has ended, as far as it names it: the topics of its clauses that speak of an end.
 pub(super) fn ended(text: &str) -> Vec<BTreeSet<String>> {
     if NEVER_DID.is_match(text) {
         return Vec::new();
     }
     // What took its place has not ended.
-    let text = match FOR_ANOTHER.captures(text).and_then(|found| found.name("other")) {
+    let lasting = match FOR_ANOTHER.captures(text).and_then(|found| found.name("other")) {
         Some(other) => &text[..other.start()],
         None => text,
     };
-    let clauses = CLAUSE.split(text).filter(|clause| ENDS.is_match(clause));
-    let mut ended: Vec<BTreeSet<String>> = clauses.map(topic).filter(|topic| !topic.is_empty()).collect();
-    if ended.is_empty() && ENDS.is_match(text) {
-        ended.push(topic(text));
+    let speaks_of_end = |text: &str| ENDS.is_match(text) || NOT_ANY_MORE.is_match(text);
+    let named = |text: &str| topic(&ENDS.replace_all(text, " "));
+    let clauses = CLAUSE.split(lasting).filter(|clause| speaks_of_end(clause));
+    let mut ended: Vec<BTreeSet<String>> = clauses.map(named).filter(|topic| !topic.is_empty()).collect();
+    if ended.is_empty() && speaks_of_end(lasting) {
+        ended.push(named(lasting));
+    }
+    if !happened(text) {
+        ended.extend(INSTEAD_OF.captures(text).map(|found| topic(&found["gone"])).filter(|topic| !topic.is_empty()));
     }
     ended
 }
@@ -189,7 +206,7 @@ const NEXT: &[(&str, &str, bool)] = &[
         true,
     ),
     (
-        r"\b(?:is|are) (?:open|pending|unresolved)\b|\bremains open\b",
+        r"\b(?:is|are) (?:open|pending|unresolved)\b|\bremains open\b|\bopen (?:claim|ticket|case|complaint|request|invoice|issue)\b",
         r"\b(?:closed|resolved|settled|decided|approved|declined)\b",
         true,
     ),
@@ -198,6 +215,7 @@ const NEXT: &[(&str, &str, bool)] = &[
         r"\b(?:back at work|back home|out of (?:the )?hospital|discharged|works again)\b",
         false,
     ),
+    (r"\b(?:vegetarian|vegan)\b", r"\beats (?:meat|fish|everything|cheese|dairy)\b", false),
     (r"\bon (?:a|the) (?:free )?trial\b", r"\b(?:subscribed|bought|signed up|upgraded)\b", true),
     (
         r"\b(?:wants|asked for|requested|waiting for) (?:a |the )?(?:refund|replacement|callback)\b",

@@ -47,6 +47,10 @@ pattern!(
     PHONE_FRAME,
     r"(?i)\b(?:number|phone|mobile|landline|cell)\b(?: number)?(?: is|:| now)|\breached (?:on|at|under)\b|\bnew (?:\w+ )?(?:number|phone|mobile|landline)\b"
 );
+pattern!(
+    ATTRIBUTE,
+    r"^(?i:the |their )?(?i:(?:new|current|right|correct|main) )?(?P<what>[A-Za-z][\w -]{2,40}?)(?: is|:)(?: now)? (?P<v>[A-Z0-9][^,;]*)"
+);
 pattern!(BORN, r"(?i)\bdate of birth (?:is|:)");
 pattern!(
     KIND,
@@ -62,6 +66,7 @@ pub(super) fn compare(old: (&str, &Values), new: (&str, &Values), whole: &str) -
         .or_else(|| called(old.0, new.0))
         .or_else(|| named(old.0, new.0, whole))
         .or_else(|| born(old, new))
+        .or_else(|| attribute(old.0, new.0, whole))
 }
 
 /// Addresses of one kind: e-mail, telephone.
@@ -191,4 +196,19 @@ fn born(old: (&str, &Values), new: (&str, &Values)) -> Option<Compared> {
         return None;
     }
     Some(if super::values::on_other_days(old.1, new.1) { Compared::Replaced } else { Compared::Equal })
+}
+
+/// "Contact person is Maria", "Contact person is Jan": something named that is somebody or so much.
+fn attribute(old: &str, new: &str, whole: &str) -> Option<Compared> {
+    let read = |text: &str| {
+        let found = ATTRIBUTE.captures(text)?;
+        // A person may have several of them, and so may a name.
+        let several = super::PEOPLE.is_match(&found["what"]) || found["what"].contains("name");
+        (!several).then(|| (words::plain(&found["what"]), words::plain(&found["v"])))
+    };
+    let ((what, before), (other, after)) = (read(old)?, read(new)?);
+    if what != other || cues::adds(whole) {
+        return None;
+    }
+    Some(if before == after { Compared::Equal } else { Compared::Replaced })
 }

@@ -204,7 +204,7 @@ fn denied(a: &Reading<'_>, b: &Reading<'_>) -> bool {
     let (a_denies, b_denies) = (words::is_denial(a.text), words::is_denial(b.text));
     let (denying, other) = if b_denies { (b, a) } else { (a, b) };
     // What happened once says nothing against what is so in general.
-    if a_denies == b_denies || cues::happened(other.text) {
+    if a_denies == b_denies || (cues::happened(other.text) && !cues::acquired(other.text)) {
         return false;
     }
     // One word in common of many is little.

@@ -167,7 +167,7 @@ pub(super) fn read(content: &str, slot: Option<&crate::Slot>) -> Values {
     values.days = days;
     let own = NAME.captures_iter(&rest).filter_map(|found| found.name("n")).filter(|name| name.start() > 0);
     let lower = own.map(|name| name.as_str().trim_end_matches("'s").to_lowercase());
-    values.names = lower.filter(|name| !NO_NAMES.contains(&name.as_str())).collect();
+    values.names = lower.filter(|name| !NO_NAMES.contains(&name.as_str()) && !super::choices::knows(name)).collect();
     values.rest = rest;
     values
 }

@@ -1,5 +1,6 @@
 //! The words of a sentence that mean something, each in one form: "was ringing", "calls" and "phoned" are one.
 
+use super::pattern;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
@@ -81,7 +82,7 @@ const FORMS: &[&[&str]] = &[
 /// Words that tell how something is wanted, done or told, but not what it is about.
 static WEAK: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     listed(
-        "cancell died quitt wish call give gave get got mak tak take took go going went let put keep kept book arrang
+        "upgrad downgrad subscription gone increas rais reduc lower grow good permanent altogether complet cancell died quitt wish call give gave get got mak tak take took go going went let put keep kept book arrang
          schedul set due see visit use agent number date time promis plan know known run right correct wrong new
          current latest back day week month year mov chang switch cancel remov stop end clos sold sell die dead
          replac swap disconnect terminat withdraw quit retir decid find found want doctor able abl allow thing report
@@ -121,6 +122,8 @@ fn stem(word: &str) -> String {
     word
 }
 
+pattern!(THOUSANDS, r"(?P<a>\d),(?P<b>\d{3})\b");
+
 /// The words of a text, lower case, without their apostrophes: "doesn't" is "does not".
 pub(super) fn plain(text: &str) -> Vec<String> {
     let text = text.to_lowercase().replace('’', "'");
@@ -128,6 +131,8 @@ pub(super) fn plain(text: &str) -> Vec<String> {
     let text = text.replace("is called ", "is ").replace("is named ", "is ");
     let text = text.replace("e-mail", "email").replace("ring back", "callback").replace("rings back", "callback");
     let text = text.replace("call back", "callback").replace("12 o'clock", "noon").replace("12 pm", "noon");
+    // "5,000" is one number.
+    let text = THOUSANDS.replace_all(&text, "$a$b");
     text.split(|c: char| !c.is_alphanumeric() && c != '-')
         .map(|word| word.trim_matches('-').to_owned())
         .filter(|word| !word.is_empty())
