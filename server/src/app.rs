@@ -5,7 +5,7 @@ pub use crate::config::Secret;
 use hark_core::TenantId;
 use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
-use hark_core::ingest::{Ingest, IngestConfig};
+use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
 use hark_core::layer::Breaker;
 use hark_core::people::People;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
@@ -214,6 +214,12 @@ impl App {
     #[must_use]
     pub fn with_breakers(self, breakers: Vec<(String, Arc<Breaker>)>) -> Self {
         Self { breakers: breakers.into(), ..self }
+    }
+
+    /// The same, reconciling new memories as told.
+    #[must_use]
+    pub fn with_reconcile(self, reconcile: ReconcileConfig) -> Self {
+        Self { ingest: self.ingest.with_reconcile(reconcile), ..self }
     }
 
     /// The breaker of the backend of that name, if it has one.

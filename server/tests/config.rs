@@ -199,6 +199,14 @@ fn slips_name_source_key_and_remedy() {
             ("", ""),
             "cost.prices.m.input_per_milion: unknown key; did you mean `input_per_million`?",
         ),
+        ("[reconcile]\ncandidates = 0\n", ("", ""), "config.toml: reconcile.candidates: must be 1 to 50"),
+        ("[reconcile]\nmin_confidence = 1.5\n", ("", ""), "config.toml: reconcile.min_confidence: must be 0 to 1"),
+        ("[reconcile]\njudge = 'jury'\n", ("", ""), "config.toml: reconcile.judge: must be"),
+        (
+            "",
+            ("HARK_RECONCILE__JUDGE", "model"),
+            "HARK_RECONCILE__JUDGE: reconcile.judge: is `model`, but `roles.chat` is `none`",
+        ),
         ("[embedding_cache]\ndays = 0\n", ("", ""), "config.toml: embedding_cache.days: must be 1 to 36500"),
     ] {
         let error = Fixture::new(text).error(&[environment]);

@@ -90,6 +90,7 @@ mod tests {
             "xtask tidy",
             "xtask coverage --min 80 --bundled",
             "xtask eval extraction",
+            "xtask eval conflicts",
             "xtask bench",
             "xtask bench --debug -- --callers 20 --seconds 2",
             "xtask bench recall --harness bench --mode turns,transcripts --splits dev",

@@ -5,7 +5,8 @@ use chrono::DateTime;
 use hark_core::crypt::Sealed;
 use hark_core::store::{Event, Job, JobState};
 use hark_core::{
-    AgentId, Conversation, ConversationId, ErrorKind, Identity, Link, Memory, Provenance, Scope, Timestamp, User,
+    AgentId, Conflict, Conversation, ConversationId, ErrorKind, Identity, Link, Memory, Provenance, Scope, Timestamp,
+    User,
 };
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -42,10 +43,20 @@ pub(crate) fn time(row: &SqliteRow, column: &'static str) -> Result<Timestamp, F
     DateTime::from_timestamp_micros(row.try_get(column)?).ok_or(Fault::Stored(column))
 }
 
+fn optional_time(row: &SqliteRow, column: &'static str) -> Result<Option<Timestamp>, Fault> {
+    let micros: Option<i64> = row.try_get(column)?;
+    micros.map(|micros| DateTime::from_timestamp_micros(micros).ok_or(Fault::Stored(column))).transpose()
+}
+
 fn named<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<T, Fault> {
     let deserializer: StrDeserializer<'_, ValueError> = row.try_get::<&str, _>(column)?.into_deserializer();
     // The error would quote the value.
     T::deserialize(deserializer).map_err(|_| Fault::Stored(column))
+}
+
+fn optional_named<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<Option<T>, Fault> {
+    let there: Option<&str> = row.try_get(column)?;
+    there.map(|_| named(row, column)).transpose()
 }
 
 fn from_json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Result<T, Fault> {
@@ -132,6 +143,9 @@ pub(crate) fn memory(row: &SqliteRow) -> Result<Memory, Fault> {
         reinforced_at: time(row, "reinforced_at")?,
         decay_rate: row.try_get("decay_rate")?,
         state: named(row, "state")?,
+        valid_to: optional_time(row, "valid_to")?,
+        superseded_by: optional_text(row, "superseded_by")?,
+        corrected_at: optional_time(row, "corrected_at")?,
         provenance: Provenance {
             origin: named(row, "origin")?,
             conversation_id: optional_text::<ConversationId>(row, "conversation")?,
@@ -156,6 +170,25 @@ pub(crate) fn link(row: &SqliteRow) -> Result<Link, Fault> {
         weight: single(row, "weight")?,
         kind: named(row, "kind")?,
         created_at: time(row, "created_at")?,
+    })
+}
+
+/// A row of `conflicts`.
+pub(crate) fn conflict(row: &SqliteRow) -> Result<Conflict, Fault> {
+    Ok(Conflict {
+        id: text(row, "id")?,
+        caller: text(row, "caller")?,
+        old: text(row, "old_memory")?,
+        new: text(row, "new_memory")?,
+        verdict: named(row, "verdict")?,
+        reason: named(row, "reason")?,
+        confidence: single(row, "confidence")?,
+        judged_by: named(row, "judged_by")?,
+        state: named(row, "state")?,
+        resolution: optional_named(row, "resolution")?,
+        changes: from_json(row, "changes")?,
+        created_at: time(row, "created_at")?,
+        resolved_at: optional_time(row, "resolved_at")?,
     })
 }
 

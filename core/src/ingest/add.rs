@@ -95,6 +95,9 @@ impl Ingest {
                 reinforced_at: now,
                 decay_rate: new.decay_rate,
                 state: MemoryState::Active,
+                valid_to: None,
+                superseded_by: None,
+                corrected_at: None,
                 provenance: Provenance { origin: new.origin, conversation_id: new.conversation, turns: new.turns },
                 metadata: new.metadata,
                 index: IndexState::Pending,
@@ -111,11 +114,13 @@ impl Ingest {
         let embedded = index::write(engine, scope, &ids).await?;
         let caller = scope.caller.clone();
         let job = if embedded {
-            LinkMemories { caller, memory_ids: ids }.job(&scope.tenant, now)?
+            LinkMemories { caller, memory_ids: ids.clone() }.job(&scope.tenant, now)?
         } else {
-            EmbedMemories { caller, memory_ids: ids }.job(&scope.tenant, now)?
+            EmbedMemories { caller, memory_ids: ids.clone() }.job(&scope.tenant, now)?
         };
-        self.engine.jobs.enqueue(&[job], now).await?;
+        let mut jobs = self.reconciling(scope, &ids, now)?;
+        jobs.push(job);
+        self.engine.jobs.enqueue(&jobs, now).await?;
         let state = if embedded { IndexState::Indexed } else { IndexState::Pending };
         Ok(memories.into_iter().map(|m| Memory { index: state, ..m }).collect())
     }

@@ -34,10 +34,13 @@ impl Ingest {
         let before = self.engine.memory.memories(&scope, &first).await?;
         let repeated: Vec<MemoryId> = before
             .into_iter()
-            .filter(|old| old.reinforced_at == old.learnt_at && said_again(old, &extraction))
+            .filter(|old| old.reinforced_at == old.learnt_at && old.corrected_at.is_none())
+            .filter(|old| said_again(old, &extraction))
             .map(|old| old.id)
             .collect();
-        self.forget(&scope, &repeated).await?;
+        // What they did to others goes with them; the second reading does it again.
+        self.take_back(&scope, &repeated).await?;
+        self.remove(&scope, &repeated).await?;
         let follow_ups = self.follow_ups(&scope, &ids, embedded, self.engine.clock.now())?;
         Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, follow_ups })
     }

@@ -1,11 +1,11 @@
 //! One memory is corrected, strengthened, brought back or forgotten; or everything about a caller is.
 
-use super::{Ingest, index};
+use super::{Decision, Ingest, index};
 use crate::job::{EmbedMemories, JobPayload};
 use crate::store::Erased;
 use crate::{
-    ConversationId, Error, EventId, IndexState, Memory, MemoryId, MemoryState, PageRequest, Result, Scope, Sector,
-    Timestamp, reinforced,
+    ConflictId, ConflictState, ConversationId, Error, EventId, IndexState, Memory, MemoryId, MemoryState, PageRequest,
+    Resolution, Result, Scope, Sector, Standing, Timestamp, reinforced,
 };
 
 /// Event types a conversation may have left in the inbox.
@@ -51,7 +51,12 @@ impl Ingest {
     /// `Invalid`, naming the field; else what the stores say.
     pub async fn update(&self, scope: &Scope, id: &MemoryId, patch: MemoryPatch) -> Result<Option<Memory>> {
         patch.validate()?;
+        let now = self.engine.clock.now();
         self.rewrite(scope, id, |memory| {
+            // What it says is now somebody's word, which no caller's overrules.
+            if patch.content.is_some() || patch.occurred_at.is_some() {
+                memory.corrected_at = Some(now);
+            }
             if let Some(content) = patch.content {
                 memory.content = content.trim().to_owned();
                 // The named value was read from the old sentence.
@@ -84,12 +89,21 @@ impl Ingest {
         .await
     }
 
-    /// Makes an archived or superseded memory current again.
+    /// Makes an archived or superseded memory current again. What had decided that it gives way is taken back, so
+    /// that the two are not judged again.
     ///
     /// # Errors
     /// What the stores say.
     pub async fn restore(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
-        self.rewrite(scope, id, |memory| memory.state = MemoryState::Active).await
+        let found = self.engine.memory.memories(scope, std::slice::from_ref(id)).await?.into_iter().next();
+        if let Some(next) = found.and_then(|memory| memory.superseded_by) {
+            let conflict = ConflictId::between(id, &next);
+            let known = self.engine.memory.conflict(&scope.tenant, &conflict).await?;
+            if known.is_some_and(|conflict| conflict.state == ConflictState::Resolved) {
+                self.resolve(&scope.tenant, &conflict, Decision::Undo).await?;
+            }
+        }
+        self.rewrite(scope, id, |memory| Standing::of(memory).current().apply(memory)).await
     }
 
     async fn rewrite(&self, scope: &Scope, id: &MemoryId, change: impl FnOnce(&mut Memory)) -> Result<Option<Memory>> {
@@ -111,12 +125,37 @@ impl Ingest {
         Ok(Some(memory))
     }
 
-    /// Forgets memories everywhere. Answers how many there were.
+    /// Forgets memories everywhere, with those that say the same and stood behind them. What one of them had taken the
+    /// place of is current again. Answers how many went.
     ///
     /// # Errors
     /// What the stores say. Derived stores are emptied first, so that a failure leaves the memory findable in the
     /// truth and can be repeated, never words without a row.
     pub async fn forget(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
+        let ids = self.with_repeats(scope, ids).await?;
+        self.remove(scope, &ids).await
+    }
+
+    /// These memories, and those that were found to say the same: to forget a sentence is to forget it however often
+    /// it was said.
+    async fn with_repeats(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<MemoryId>> {
+        let mut all = ids.to_vec();
+        for conflict in self.engine.memory.conflicts_of(scope, ids).await? {
+            let repeats =
+                conflict.state == ConflictState::Resolved && conflict.resolution == Some(Resolution::Reinforced);
+            let behind = conflict
+                .changes
+                .into_iter()
+                .filter(|change| change.after.superseded_by.as_ref().is_some_and(|kept| ids.contains(kept)));
+            all.extend(behind.filter(|_| repeats).map(|change| change.memory));
+        }
+        all.sort();
+        all.dedup();
+        Ok(all)
+    }
+
+    /// Removes memories everywhere, and them alone.
+    pub(super) async fn remove(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
         self.engine.vectors.delete(scope, ids).await?;
         self.engine.keywords.delete(scope, ids).await?;
         let forgotten = self.engine.memory.delete_memories(scope, ids).await?;

@@ -99,7 +99,7 @@ pub(super) async fn paid_vectors(
 
 /// Whose account memories are embedded on when nobody has opened one: that of the conversation all of them come
 /// from, and of its agent; otherwise the tenant's.
-async fn payer(engine: &Engine, scope: &Scope, memories: &[Memory]) -> Result<Account> {
+pub(super) async fn payer(engine: &Engine, scope: &Scope, memories: &[Memory]) -> Result<Account> {
     let mut payer = Account::of(scope.tenant.clone());
     let mut conversations = memories.iter().map(|memory| memory.provenance.conversation_id.as_ref());
     if let Some(Some(first)) = conversations.next()

@@ -1,4 +1,5 @@
-//! A conversation becomes memories: **extract → classify → store → index → link → summary**, one file a step.
+//! A conversation becomes memories: **extract → classify → store → index → link → reconcile → summary**, one file or
+//! folder a step.
 //!
 //! Every step can run twice: the extraction is saved before anything else, memory ids are derived from it, and
 //! all that follows is an upsert. Storing never waits for a model; what could not be embedded is embedded later.
@@ -12,6 +13,7 @@ mod extract;
 mod index;
 mod link;
 mod rebuild;
+mod reconcile;
 mod space;
 mod store;
 mod summary;
@@ -20,6 +22,7 @@ pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
 pub use rebuild::Lag;
+pub use reconcile::{Decision, JudgeChoice, ReconcileConfig, Reconciled};
 pub use space::{NextSpace, SpaceCheck, check_space};
 
 use crate::cost::{Account, charged_to};
@@ -95,12 +98,19 @@ pub struct Ingest {
     people: People,
     cache: Arc<CallerCache>,
     config: IngestConfig,
+    reconcile: ReconcileConfig,
 }
 
 impl Ingest {
     /// Ingest over an engine, sharing the cache of warmed callers with [`crate::recall::Recall`].
     pub fn new(engine: Engine, cache: Arc<CallerCache>, config: IngestConfig) -> Self {
-        Self { people: People::new(engine.clone()), engine, cache, config }
+        Self { people: People::new(engine.clone()), engine, cache, config, reconcile: ReconcileConfig::default() }
+    }
+
+    /// The same, reconciling as told.
+    #[must_use]
+    pub fn with_reconcile(self, reconcile: ReconcileConfig) -> Self {
+        Self { reconcile, ..self }
     }
 
     /// Learns from a call. Idempotent: a call that was learnt from is not learnt from again, and a walk that
@@ -175,6 +185,7 @@ impl Ingest {
         } else {
             EmbedMemories { caller, memory_ids }.job(&scope.tenant, now)?
         });
+        jobs.extend(self.reconciling(scope, ids, now)?);
         Ok(jobs)
     }
 
@@ -200,13 +211,16 @@ impl Ingest {
         self.engine.memory.save_conversation(tenant, &conversation).await
     }
 
-    /// Writes the words and vectors of memories that lack them, and links them: the job after an outage.
+    /// Writes the words and vectors of memories that lack them, links them, and has them reconciled, since without
+    /// vectors they were compared by words alone: the job after an outage.
     ///
     /// # Errors
     /// What stores and embedder say; nothing is lost, the memories stay pending.
     pub async fn embed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
         index::write_or_fail(&self.engine, scope, ids).await?;
-        self.link(scope, ids).await.map(|_| ())
+        self.link(scope, ids).await?;
+        let now = self.engine.clock.now();
+        self.engine.jobs.enqueue(&self.reconciling(scope, ids, now)?, now).await
     }
 
     /// Links memories to their nearest neighbours. Answers how many links were written.

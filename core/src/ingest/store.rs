@@ -7,9 +7,11 @@ use crate::{
     Candidate, ConversationId, IndexState, Memory, MemoryId, MemoryKind, MemoryState, Origin, Provenance, Result,
     Scope, Transcript,
 };
+use std::collections::HashSet;
 
 /// Writes the memories and, where the call told it, how the caller wants to be called. Ids are derived from
-/// the conversation and the place in its saved extraction.
+/// the conversation and the place in its saved extraction. What is there already stays as it is: it may have been
+/// corrected, strengthened or superseded since.
 pub(super) async fn write(
     engine: &Engine,
     scope: &Scope,
@@ -39,6 +41,9 @@ pub(super) async fn write(
             reinforced_at: now,
             decay_rate: None,
             state: MemoryState::Active,
+            valid_to: None,
+            superseded_by: None,
+            corrected_at: None,
             provenance: Provenance {
                 origin: Origin::Extracted,
                 conversation_id: Some(conversation.clone()),
@@ -48,11 +53,14 @@ pub(super) async fn write(
             index: IndexState::Pending,
         });
     }
+    let ids: Vec<MemoryId> = memories.iter().map(|m| m.id.clone()).collect();
+    let known: HashSet<MemoryId> = engine.memory.memories(scope, &ids).await?.into_iter().map(|m| m.id).collect();
+    memories.retain(|memory| !known.contains(&memory.id));
     if !memories.is_empty() {
         engine.memory.put_memories(scope, &memories).await?;
     }
     if let Some(name) = name {
         engine.memory.set_name(scope, &name).await?;
     }
-    Ok(memories.into_iter().map(|m| m.id).collect())
+    Ok(ids)
 }

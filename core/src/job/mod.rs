@@ -2,7 +2,7 @@
 
 mod payloads;
 
-pub use payloads::{EmbedMemories, ExtractAgain, IngestConversation, LinkMemories, SummariseUser};
+pub use payloads::{EmbedMemories, ExtractAgain, IngestConversation, LinkMemories, ReconcileMemories, SummariseUser};
 
 use crate::store::NewJob;
 use crate::{Entropy, Error, ErrorKind, Result, TenantId, Timestamp};

@@ -64,6 +64,22 @@ impl JobPayload for LinkMemories {
     }
 }
 
+/// New memories are held against what is known of the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileMemories {
+    /// Whose.
+    pub caller: UserId,
+    /// Which.
+    pub memory_ids: Vec<MemoryId>,
+}
+
+impl JobPayload for ReconcileMemories {
+    const NAME: &'static str = "reconcile_memories";
+    fn key(&self) -> String {
+        first_and_count(&self.caller, &self.memory_ids)
+    }
+}
+
 /// A caller's summary is written anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SummariseUser {

@@ -39,8 +39,8 @@ pub(super) async fn rank(
             hit(memory, raw, &scale, config, now, latest)
         })
         .collect();
-    if hits.iter().any(|h| h.memory.state == MemoryState::Active) && !query.include_archived {
-        hits.retain(|h| h.memory.state == MemoryState::Active);
+    if hits.iter().any(|h| h.memory.state != MemoryState::Archived) && !query.include_archived {
+        hits.retain(|h| h.memory.state != MemoryState::Archived);
     }
     sort(&mut hits);
     Ok(hits)
@@ -51,10 +51,15 @@ pub(super) fn sort(hits: &mut [Hit]) {
     hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.memory.id.cmp(&b.memory.id)));
 }
 
+/// Only current truth; or, as of a moment, what was true then as far as it was known, whatever took its place since.
 pub(super) fn may_be_shown(memory: &Memory, query: &RecallQuery) -> bool {
-    let known_then = query.as_of.is_none_or(|then| memory.learnt_at <= then);
     let sector = query.sectors.is_empty() || query.sectors.contains(&memory.sector);
-    known_then && sector && memory.state != MemoryState::Superseded
+    let current = memory.state != MemoryState::Superseded;
+    let shown = match query.as_of {
+        None => current,
+        Some(then) => memory.learnt_at <= then && memory.valid_to.map_or(current, |end| then < end),
+    };
+    sector && shown
 }
 
 fn hit(memory: Memory, raw: Raw, scale: &Scale, config: &RecallConfig, now: Timestamp, latest: bool) -> Hit {

@@ -4,8 +4,8 @@ use super::Space;
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
-    AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest,
-    Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+    AgentId, Change, Conflict, ConflictId, ConflictState, Conversation, ConversationId, Identity, Link, LinkId, Memory,
+    MemoryId, MemoryState, Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
 };
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -28,6 +28,15 @@ pub struct MemoryFilter {
     pub states: Vec<MemoryState>,
 }
 
+/// Which conflicts to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConflictFilter {
+    /// Only this caller's.
+    pub caller: Option<UserId>,
+    /// Only those in this state.
+    pub state: Option<ConflictState>,
+}
+
 /// What an erasure removed, in numbers only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Erased {
@@ -43,7 +52,7 @@ pub struct Erased {
 
 /// The store that is the truth; vectors and words can be thrown away and rebuilt from it.
 ///
-/// Every write to a caller's memories or links raises that caller's [`User::revision`] by at least one, in the
+/// Every write to a caller's memories, links or conflicts raises that caller's [`User::revision`] by at least one, in the
 /// same transaction.
 #[async_trait]
 pub trait MemoryStore: Debug + Send + Sync + 'static {
@@ -148,7 +157,10 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// The caller's memories, latest `occurred_at` first (ties by id).
     async fn list_memories(&self, scope: &Scope, filter: &MemoryFilter, page: &PageRequest) -> Result<Page<Memory>>;
 
-    /// Removes memories and their links. Missing ones, and those of others, are ignored. Answers how many went.
+    /// Removes memories, their links and their conflicts. Missing ones, and those of others, are ignored. Answers how
+    /// many went. A memory that one of them had taken the place of points to that one's own successor instead; where
+    /// none is left it is current again (active, without `valid_to`), so that nothing points to what is gone and
+    /// nothing that is kept falls out of sight.
     async fn delete_memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64>;
 
     /// Notes that words and vectors are written. Missing ones are ignored.
@@ -165,6 +177,35 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// Removes a link; the missing is fine.
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()>;
+
+    // ---- conflicts and history
+
+    /// Writes a conflict and what its resolution does to memories, all or none, if everything still is as it was
+    /// read: the pair's stored conflict is `known` (the same state and `resolved_at`; not there for `None`), both its
+    /// memories are the caller's, and every memory in `changes` stands as its `before` says. If not, `false`, and
+    /// nothing is written: somebody else was first. Of a memory nothing but its standing changes.
+    async fn settle_conflict(
+        &self,
+        scope: &Scope,
+        known: Option<&Conflict>,
+        conflict: &Conflict,
+        changes: &[Change],
+    ) -> Result<bool>;
+
+    /// The conflict of that id.
+    async fn conflict(&self, tenant: &TenantId, id: &ConflictId) -> Result<Option<Conflict>>;
+
+    /// Every conflict of the caller's that has one of these ends, oldest first (ties by id), each once.
+    async fn conflicts_of(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Conflict>>;
+
+    /// A tenant's conflicts that pass the filter, latest `created_at` first (ties by id).
+    async fn conflicts(&self, tenant: &TenantId, filter: &ConflictFilter, page: &PageRequest)
+    -> Result<Page<Conflict>>;
+
+    /// The memory and all that hangs together with it along `superseded_by`, both ways: what it took the place of,
+    /// what took its place, and so on. Earliest `learnt_at` first (ties by id). Empty when the caller has no such
+    /// memory.
+    async fn history(&self, scope: &Scope, id: &MemoryId) -> Result<Vec<Memory>>;
 
     // ---- costs
 

@@ -16,6 +16,6 @@ mod vector;
 pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
 pub use job::{Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled};
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
-pub use memory::{Erased, MemoryFilter, MemoryStore, Resolved};
+pub use memory::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved};
 pub use migrate::{Migrate, Migration};
 pub use vector::{Space, VectorCaps, VectorRow, VectorStore};

@@ -3,10 +3,10 @@
 use super::Script;
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
-use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
+use crate::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, Page, PageRequest, Result, Scope,
-    Sector, TenantId, Timestamp, User, UserId,
+    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
+    Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -65,6 +65,11 @@ scripted! {
     fn put_links(scope: &Scope, links: &[Link]) -> ();
     fn links(scope: &Scope, ends: &[MemoryId]) -> Vec<Link>;
     fn delete_link(scope: &Scope, id: &LinkId) -> ();
+    fn settle_conflict(scope: &Scope, known: Option<&Conflict>, conflict: &Conflict, changes: &[Change]) -> bool;
+    fn conflict(tenant: &TenantId, id: &ConflictId) -> Option<Conflict>;
+    fn conflicts_of(scope: &Scope, ends: &[MemoryId]) -> Vec<Conflict>;
+    fn conflicts(tenant: &TenantId, filter: &ConflictFilter, page: &PageRequest) -> Page<Conflict>;
+    fn history(scope: &Scope, id: &MemoryId) -> Vec<Memory>;
     fn pending_memories(limit: usize) -> Vec<(Scope, Memory)>;
     fn scan_memories(page: &PageRequest) -> Page<(Scope, Memory)>;
     fn count_memories() -> u64;

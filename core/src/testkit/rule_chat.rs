@@ -1,11 +1,9 @@
 //! A chat model that understands Hark's own questions, without a model.
 
-use crate::ai::by_prompt::{
-    Answer, By, ClassVerdict, Item, Name, Promise, RawJudgement, Reason, Sentences, Verdict, Verdicts, fenced,
-};
+use crate::ai::by_prompt::{Answer, By, ClassVerdict, Item, Name, Promise, RawJudgement, Sentences, Verdicts, fenced};
 use crate::ai::by_rules::{RuleClassifier, RuleExtractor};
 use crate::ai::{AnswerEnd, ChatAnswer, ChatModel, ChatRequest, Usage};
-use crate::{Candidate, Error, ErrorKind, MemoryKind, Result, Speaker, Transcript, Turn};
+use crate::{Candidate, Error, ErrorKind, MemoryKind, Reason, Result, Speaker, Transcript, Turn, Verdict};
 use async_trait::async_trait;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};

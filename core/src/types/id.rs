@@ -69,6 +69,10 @@ id!(
     LinkId
 );
 id!(
+    /// What was decided about two memories (`cfl_…`).
+    ConflictId
+);
+id!(
     /// A raw event as it was delivered (`evt_…`).
     EventId
 );
@@ -104,6 +108,14 @@ impl LinkId {
     }
 }
 
+impl ConflictId {
+    /// The id of the one conflict between two memories, the same from either side.
+    pub fn between(a: &MemoryId, b: &MemoryId) -> Self {
+        let (low, high) = if a <= b { (a, b) } else { (b, a) };
+        Self(derive("cfl", &[low.as_str(), high.as_str()]))
+    }
+}
+
 impl EventId {
     /// The id of an event by what makes a delivery the same: conversation and type.
     pub fn derived(tenant: &TenantId, conversation: &ConversationId, kind: &str) -> Self {
@@ -133,5 +145,6 @@ mod tests {
         );
         let (a, b) = (MemoryId::new("mem_a"), MemoryId::new("mem_b"));
         assert_eq!(LinkId::between(&a, &b), LinkId::between(&b, &a));
+        assert_eq!(ConflictId::between(&a, &b), ConflictId::between(&b, &a));
     }
 }

@@ -171,6 +171,17 @@ pub struct Memory {
     pub decay_rate: Option<f64>,
     /// Whether it is current.
     pub state: MemoryState,
+    /// Until when it was true: when its successor was learnt. `None` for what is still true, and for what was
+    /// superseded before this was noted. A memory is valid from [`Memory::learnt_at`] to here.
+    #[serde(default)]
+    pub valid_to: Option<Timestamp>,
+    /// What took its place, or says the same in its stead. Set for nothing but superseded memories; leads, step by
+    /// step, to one that is not superseded.
+    #[serde(default)]
+    pub superseded_by: Option<MemoryId>,
+    /// When somebody last corrected it by hand. Nothing a caller says later replaces it by itself.
+    #[serde(default)]
+    pub corrected_at: Option<Timestamp>,
     /// Where it comes from.
     pub provenance: Provenance,
     /// The integrator's own fields, echoed and never interpreted. A JSON object.

@@ -1,5 +1,6 @@
 //! Plain nouns: serialisable, with no behaviour beyond their own invariants.
 
+mod conflict;
 mod conversation;
 mod id;
 mod identity;
@@ -11,8 +12,9 @@ mod scope;
 mod transcript;
 mod user;
 
+pub use conflict::{Change, Conflict, ConflictState, JudgedBy, Judgement, Reason, Resolution, Standing, Verdict};
 pub use conversation::{Conversation, ConversationState};
-pub use id::{AgentId, ConversationId, EventId, JobId, LinkId, MemoryId, TenantId, UserId};
+pub use id::{AgentId, ConflictId, ConversationId, EventId, JobId, LinkId, MemoryId, TenantId, UserId};
 pub use identity::{Identity, IdentityKind, normalise_number};
 pub use link::{Link, LinkKind};
 pub use memory::{

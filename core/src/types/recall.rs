@@ -14,7 +14,7 @@ pub struct RecallQuery {
     pub limit: usize,
     /// Only these sectors; empty for all.
     pub sectors: Vec<Sector>,
-    /// Only what was learnt until then.
+    /// What was true at that moment, as far as it was known then: also what was superseded since. `None` for now.
     pub as_of: Option<Timestamp>,
     /// Faded memories too.
     pub include_archived: bool,

@@ -6,6 +6,7 @@ mod deadline;
 mod ingest;
 mod prompt;
 mod recall;
+mod reconcile;
 mod space;
 mod stand_in;
 mod world;

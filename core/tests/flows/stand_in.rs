@@ -7,14 +7,14 @@ use hark_core::ai::Extractor;
 use hark_core::ai::by_rules::RuleExtractor;
 use hark_core::cost;
 use hark_core::engine::Engine;
-use hark_core::ingest::{Ingest, IngestConfig, Outcome};
-use hark_core::job::{ExtractAgain, JobPayload};
+use hark_core::ingest::{Ingest, IngestConfig, NewMemory, Outcome};
+use hark_core::job::{ExtractAgain, JobPayload, ReconcileMemories};
 use hark_core::recall::CallerCache;
 use hark_core::store::{MemoryFilter, NewJob};
 use hark_core::testkit::{Outcome as Step, Script};
 use hark_core::{
-    Candidate, Clock, ConversationId, Error, ErrorKind, Memory, MemoryKind, PageRequest, Result, Scope, Sector,
-    Speaker, Transcript,
+    Candidate, Clock, ConversationId, Error, ErrorKind, Memory, MemoryId, MemoryKind, MemoryState, Origin, PageRequest,
+    Result, Scope, Sector, Speaker, Transcript,
 };
 use std::sync::Arc;
 
@@ -168,6 +168,41 @@ async fn what_was_strengthened_since_is_not_taken_away() {
     away.model.change(|_, _| Step::Pass);
     away.again().await.unwrap();
     assert!(away.all().await.iter().any(|m| m.id == kept.id));
+}
+
+/// What the stand-in's memory did to others goes with it, and the second reading does it again.
+#[tokio::test]
+async fn what_a_replaced_memory_had_superseded_is_superseded_by_the_second_reading() {
+    let away = Away::new(true).await;
+    let told = "Asked to move the delivery to Thursday 26 November 2026";
+    let old = away.ingest.add(&away.scope, vec![NewMemory::new(told, Origin::Api)]).await.unwrap().remove(0);
+    away.world.clock.advance(Duration::hours(2));
+    away.tell(away.world.clock.now() - Duration::hours(1)).await.unwrap();
+    let tenant = away.world.tenant();
+    let read = |place| MemoryId::derived(&tenant, &ConversationId::new("conv_1"), place);
+    away.ingest.reconcile(&away.scope, &(0..3).map(read).collect::<Vec<_>>()).await.unwrap();
+    let now = async || away.all().await.into_iter().find(|m| m.id == old.id).unwrap();
+    let first = now().await.superseded_by.unwrap();
+    assert!((0..3).any(|place| first == read(place)), "by the stand-in's");
+
+    away.model.change(|_, _| Step::Pass);
+    let done = away.ingest.extract_again(&tenant, &ConversationId::new("conv_1")).await.unwrap();
+    assert!(done.follow_ups.iter().any(|job| job.name == ReconcileMemories::NAME));
+    assert_eq!(
+        (now().await.state, now().await.superseded_by),
+        (MemoryState::Active, None),
+        "nothing points to the gone"
+    );
+    let Outcome::Learnt { memories } = done.outcome else { panic!() };
+    away.ingest.reconcile(&away.scope, &memories).await.unwrap();
+    assert_eq!(now().await.superseded_by, Some(read(10_000)));
+
+    // Once more: what stands is not written over.
+    let everything = away.all().await;
+    away.ingest.extract_again(&tenant, &ConversationId::new("conv_1")).await.unwrap();
+    away.ingest.reconcile(&away.scope, &memories).await.unwrap();
+    let index = |all: Vec<Memory>| all.into_iter().map(|m| (m.id, m.state, m.superseded_by)).collect::<Vec<_>>();
+    assert_eq!(index(away.all().await), index(everything));
 }
 
 #[tokio::test]

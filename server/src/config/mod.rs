@@ -24,7 +24,7 @@ pub use show::show;
 
 use hark_core::ai::by_prompt::PromptConfig;
 use hark_core::cost::CostConfig;
-use hark_core::ingest::IngestConfig;
+use hark_core::ingest::{IngestConfig, ReconcileConfig};
 use hark_core::layer::{EmbeddingCacheConfig, Resilience};
 use hark_core::recall::RecallConfig;
 use schemars::JsonSchema;
@@ -58,6 +58,8 @@ pub struct Config {
     pub resilience: Resilience,
     /// How calls are learnt from.
     pub ingest: IngestConfig,
+    /// How new memories are held against older ones.
+    pub reconcile: ReconcileConfig,
     /// How a chat model reads calls.
     pub extraction: PromptConfig,
     /// What models cost, and how much may be spent.
@@ -89,6 +91,7 @@ impl Default for Config {
             recall: RecallConfig::default(),
             resilience: Resilience::default(),
             ingest: IngestConfig::default(),
+            reconcile: ReconcileConfig::default(),
             extraction: PromptConfig::default(),
             cost: CostConfig::default(),
             embedding_cache: EmbeddingCacheConfig::default(),
@@ -151,6 +154,7 @@ impl Config {
             return Err(("encryption.keys", "is set and so is `keys_file`; keep one of them".to_owned()));
         }
         self.extraction.check()?;
+        self.reconcile.check(self.roles.chat.trim() != "none")?;
         self.cost.check()?;
         self.embedding_cache.check()?;
         for (name, value) in &self.elevenlabs.variables {

@@ -2,6 +2,7 @@
 
 pub mod backends;
 pub mod caller;
+pub mod conflicts;
 pub mod conversations;
 pub mod costs;
 pub mod error;
@@ -37,6 +38,9 @@ pub fn router(app: App) -> Router {
         .route("/v1/memories/{id}/reinforce", post(memories::reinforce))
         .route("/v1/memories/{id}/restore", post(memories::restore))
         .route("/v1/memories/{id}/links", get(links::of_memory))
+        .route("/v1/memories/{id}/history", get(conflicts::history))
+        .route("/v1/conflicts", get(conflicts::list))
+        .route("/v1/conflicts/{id}/resolve", post(conflicts::resolve))
         .route("/v1/links", post(links::create))
         .route("/v1/links/{id}", delete(links::remove))
         .route("/v1/users", get(users::list))

@@ -1,7 +1,8 @@
 //! `/openapi.json`, and `/docs` where requests can be tried.
 
 use super::{
-    backends, conversations, costs, health, jobs, links, memories, remember, sessions, tools, users, webhooks,
+    backends, conflicts, conversations, costs, health, jobs, links, memories, remember, sessions, tools, users,
+    webhooks,
 };
 use crate::app::App;
 use axum::Router;
@@ -16,7 +17,8 @@ use utoipa_swagger_ui::SwaggerUi;
     paths(
         webhooks::conversation_initiation, webhooks::post_call, tools::memory_query, remember::remember,
         memories::create, memories::create_batch, memories::read, memories::change, memories::forget,
-        memories::reinforce, memories::restore, links::of_memory, links::create, links::remove,
+        memories::reinforce, memories::restore, conflicts::history, conflicts::list, conflicts::resolve,
+        links::of_memory, links::create, links::remove,
         users::list, users::read, users::memories, users::erase, sessions::create,
         conversations::list, conversations::read, costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list,
         backends::reset,

@@ -61,6 +61,12 @@ pub struct MemoryView {
     pub decay_rate: Option<f64>,
     /// `active`, `superseded` or `archived`.
     pub state: &'static str,
+    /// Until when it was true; null for what still is.
+    pub valid_to: Option<DateTime<Utc>>,
+    /// The memory that took its place, or says the same in its stead.
+    pub superseded_by: Option<String>,
+    /// When it was last corrected by hand; nothing a caller says later replaces it by itself.
+    pub corrected_at: Option<DateTime<Utc>>,
     /// Where it comes from.
     pub source: SourceView,
     /// The integrator's own fields.
@@ -84,6 +90,9 @@ impl MemoryView {
             reinforced_at: memory.reinforced_at,
             decay_rate: memory.decay_rate,
             state: memory.state.name(),
+            valid_to: memory.valid_to,
+            superseded_by: memory.superseded_by.map(|id| id.to_string()),
+            corrected_at: memory.corrected_at,
             source: SourceView {
                 origin: word(&memory.provenance.origin),
                 conversation_id: memory.provenance.conversation_id.map(|id| id.to_string()),
@@ -300,7 +309,7 @@ impl AnswerMemory {
 }
 
 /// The stable word of a plain enum.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
         _ => String::new(),
@@ -308,6 +317,6 @@ fn word(value: &impl Serialize) -> String {
 }
 
 /// Four digits are as many as anybody reads.
-fn rounded(number: f32) -> f32 {
+pub(super) fn rounded(number: f32) -> f32 {
     (number * 10_000.0).round() / 10_000.0
 }

@@ -115,7 +115,7 @@ pub async fn wire(
     let engine = spaces::settle(engine, start.other_space, find).await?;
     let roles = backends.roles(plan);
     let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
-    Ok(app.with_breakers(models.breakers()))
+    Ok(app.with_reconcile(config.reconcile.clone()).with_breakers(models.breakers()))
 }
 
 /// The name of the backend that plays the part; empty for what is built in.

@@ -4,7 +4,9 @@ use crate::app::App;
 use crate::elevenlabs::to_call;
 use hark_core::crypt::Purpose;
 use hark_core::ingest::Outcome;
-use hark_core::job::{EmbedMemories, ExtractAgain, IngestConversation, JobPayload, LinkMemories, SummariseUser};
+use hark_core::job::{
+    EmbedMemories, ExtractAgain, IngestConversation, JobPayload, LinkMemories, ReconcileMemories, SummariseUser,
+};
 use hark_core::store::{Job, NewJob};
 use hark_core::{Error, ErrorKind, Scope, UserId};
 
@@ -50,6 +52,10 @@ pub(super) async fn handle(app: &App, job: &Job) -> Handled {
             app.ingest.link(&scope(job, caller), &memory_ids).await?;
             Ok(Vec::new())
         }
+        ReconcileMemories::NAME => {
+            let ReconcileMemories { caller, memory_ids } = payload(job)?;
+            Ok(app.ingest.reconcile(&scope(job, caller), &memory_ids).await?.follow_ups)
+        }
         SummariseUser::NAME => {
             let SummariseUser { caller } = payload(job)?;
             app.ingest.summarise(&scope(job, caller)).await?;
@@ -65,8 +71,14 @@ pub(super) async fn handle(app: &App, job: &Job) -> Handled {
 
 /// A job's name as a label: names come from a store, and labels must not grow.
 pub(super) fn label(name: &str) -> &'static str {
-    const KNOWN: [&str; 5] =
-        [IngestConversation::NAME, ExtractAgain::NAME, EmbedMemories::NAME, LinkMemories::NAME, SummariseUser::NAME];
+    const KNOWN: [&str; 6] = [
+        IngestConversation::NAME,
+        ExtractAgain::NAME,
+        EmbedMemories::NAME,
+        LinkMemories::NAME,
+        ReconcileMemories::NAME,
+        SummariseUser::NAME,
+    ];
     KNOWN.into_iter().find(|known| *known == name).unwrap_or("unknown")
 }
 
@@ -77,6 +89,7 @@ pub(super) fn max_attempts(name: &str) -> u32 {
         ExtractAgain::NAME => ExtractAgain::MAX_ATTEMPTS,
         EmbedMemories::NAME => EmbedMemories::MAX_ATTEMPTS,
         LinkMemories::NAME => LinkMemories::MAX_ATTEMPTS,
+        ReconcileMemories::NAME => ReconcileMemories::MAX_ATTEMPTS,
         _ => SummariseUser::MAX_ATTEMPTS,
     }
 }

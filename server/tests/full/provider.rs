@@ -142,7 +142,11 @@ async fn a_provider_that_is_not_who_it_says_it_is_is_a_provider_that_is_away() {
 
 /// What a model that behaves says: by rules, but read from the prompt and written as the schema wants it.
 fn sensible(system: &str, user: &str) -> ChatReply {
-    let name = if user.contains("<turns>") { "extraction" } else { "summary" };
+    let name = match () {
+        () if user.contains("<turns>") => "extraction",
+        () if system.contains("compare two memories") => "judgement",
+        () => "summary",
+    };
     let request = ChatRequest {
         spend: Spend::Check,
         system: system.to_owned(),

@@ -1,5 +1,6 @@
 //! The whole application, quickly: the real router and worker on in-memory stores and fake models.
 
+mod conflicts;
 mod costs;
 mod fakes;
 mod fault_matrix;

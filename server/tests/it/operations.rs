@@ -31,9 +31,16 @@ async fn it_says_whether_it_lives_and_whether_it_can_work() {
 #[tokio::test]
 async fn everything_else_needs_a_key() {
     let hark = Harness::default();
-    for path in
-        ["/metrics", "/v1/backends", "/v1/users", "/v1/queue", "/v1/jobs", "/v1/conversations", "/v1/memories/mem_x"]
-    {
+    for path in [
+        "/metrics",
+        "/v1/backends",
+        "/v1/users",
+        "/v1/queue",
+        "/v1/jobs",
+        "/v1/conversations",
+        "/v1/conflicts",
+        "/v1/memories/mem_x",
+    ] {
         without_key(&hark, path).await.is_problem(401, "key_missing");
     }
     let twice = Request::get("/v1/users").header("authorization", format!("Bearer {KEY}"));
@@ -57,6 +64,9 @@ async fn the_documentation_names_every_route_and_the_key() {
         "/v1/memories/{id}/reinforce",
         "/v1/memories/{id}/restore",
         "/v1/memories/{id}/links",
+        "/v1/memories/{id}/history",
+        "/v1/conflicts",
+        "/v1/conflicts/{id}/resolve",
         "/v1/links",
         "/v1/links/{id}",
         "/v1/users",
@@ -78,7 +88,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 28);
+    assert_eq!(paths.len(), 31);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);

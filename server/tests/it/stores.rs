@@ -147,6 +147,37 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.delete_link(scope, id).await
     }
+    async fn settle_conflict(
+        &self,
+        scope: &Scope,
+        known: Option<&Conflict>,
+        conflict: &Conflict,
+        changes: &[Change],
+    ) -> Result<bool> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.settle_conflict(scope, known, conflict, changes).await
+    }
+    async fn conflict(&self, tenant: &TenantId, id: &ConflictId) -> Result<Option<Conflict>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.conflict(tenant, id).await
+    }
+    async fn conflicts_of(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Conflict>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.conflicts_of(scope, ends).await
+    }
+    async fn conflicts(
+        &self,
+        tenant: &TenantId,
+        filter: &ConflictFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Conflict>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.conflicts(tenant, filter, page).await
+    }
+    async fn history(&self, scope: &Scope, id: &MemoryId) -> Result<Vec<Memory>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.history(scope, id).await
+    }
     async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {
         self.switches.gate(Part::Truth).await?;
         self.inner.add_costs(tenant, rows).await

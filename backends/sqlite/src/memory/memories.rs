@@ -1,5 +1,6 @@
 //! One caller's memories.
 
+use super::conflicts::close_ranks;
 use super::raise_revision;
 use crate::db::Db;
 use crate::error::Fault;
@@ -30,8 +31,9 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, memory: &Memo
     }
     let done = sqlx::query(
         "INSERT INTO memories (id, tenant, caller, content, sector, kind, slot, salience, occurred_at, learnt_at,
-                               reinforced_at, decay_rate, state, origin, conversation, turns, metadata, index_state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                               reinforced_at, decay_rate, state, valid_to, superseded_by, corrected_at, origin,
+                               conversation, turns, metadata, index_state)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET
              content = excluded.content,
              sector = excluded.sector,
@@ -43,6 +45,9 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, memory: &Memo
              reinforced_at = excluded.reinforced_at,
              decay_rate = excluded.decay_rate,
              state = excluded.state,
+             valid_to = excluded.valid_to,
+             superseded_by = excluded.superseded_by,
+             corrected_at = excluded.corrected_at,
              origin = excluded.origin,
              conversation = excluded.conversation,
              turns = excluded.turns,
@@ -63,6 +68,9 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, memory: &Memo
     .bind(micros(memory.reinforced_at))
     .bind(memory.decay_rate)
     .bind(memory.state.name())
+    .bind(memory.valid_to.map(micros))
+    .bind(memory.superseded_by.as_ref().map(MemoryId::as_str))
+    .bind(memory.corrected_at.map(micros))
     .bind(name(&memory.provenance.origin)?)
     .bind(memory.provenance.conversation_id.as_ref().map(|id| id.as_str()))
     .bind(json(&memory.provenance.turns)?)
@@ -132,47 +140,62 @@ pub(super) async fn list(
 }
 
 pub(super) async fn delete(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Result<u64, Fault> {
-    write_ids(
-        db,
-        scope,
-        ids,
-        "DELETE FROM memories WHERE id IN (SELECT value FROM json_each(?)) AND +tenant = ? AND +caller = ?",
-    )
-    .await
-}
-
-pub(super) async fn mark_indexed(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Result<(), Fault> {
-    write_ids(
-        db,
-        scope,
-        ids,
-        "UPDATE memories SET index_state = 'indexed'
-         WHERE id IN (SELECT value FROM json_each(?)) AND +tenant = ? AND +caller = ? AND index_state <> 'indexed'",
-    )
-    .await
-    .map(drop)
-}
-
-/// Runs a statement over some ids of a caller, and raises the revision if it changed anything.
-///
-/// The `+` in these statements keeps SQLite from walking along all of the caller's memories: it is to look up
-/// the ids.
-async fn write_ids(db: &Db, scope: &Scope, ids: &[MemoryId], statement: &'static str) -> Result<u64, Fault> {
     if ids.is_empty() {
         return Ok(0);
     }
+    let list = id_list(ids.iter().map(MemoryId::as_str))?;
     let mut tx = db.begin().await?;
+    close_ranks(&mut tx, scope, &list).await?;
+    // Links and conflicts go with them.
+    let deleted = over_ids(
+        &mut tx,
+        scope,
+        &list,
+        "DELETE FROM memories WHERE id IN (SELECT value FROM json_each(?)) AND +tenant = ? AND +caller = ?",
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(deleted)
+}
+
+pub(super) async fn mark_indexed(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let list = id_list(ids.iter().map(MemoryId::as_str))?;
+    let mut tx = db.begin().await?;
+    over_ids(
+        &mut tx,
+        scope,
+        &list,
+        "UPDATE memories SET index_state = 'indexed'
+         WHERE id IN (SELECT value FROM json_each(?)) AND +tenant = ? AND +caller = ? AND index_state <> 'indexed'",
+    )
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Runs a statement over some ids of a caller, and raises the revision if it changed anything. Answers how many
+/// rows changed.
+///
+/// The `+` in these statements keeps SQLite from walking along all of the caller's memories: it is to look up
+/// the ids.
+async fn over_ids(
+    connection: &mut SqliteConnection,
+    scope: &Scope,
+    ids: &str,
+    statement: &'static str,
+) -> Result<u64, Fault> {
     let changed = sqlx::query(statement)
-        .bind(id_list(ids.iter().map(MemoryId::as_str))?)
+        .bind(ids)
         .bind(scope.tenant.as_str())
         .bind(scope.caller.as_str())
-        .execute(&mut *tx)
+        .execute(&mut *connection)
         .await?
         .rows_affected();
     if changed > 0 {
-        raise_revision(&mut tx, scope).await?;
+        raise_revision(connection, scope).await?;
     }
-    tx.commit().await?;
     Ok(changed)
 }
 

@@ -1,5 +1,6 @@
 //! [`MemoryStore`] on one file. Each part of the trait has a file of its own; here they get their names.
 
+mod conflicts;
 mod conversations;
 mod costs;
 mod links;
@@ -12,10 +13,10 @@ use crate::error::Fault;
 use async_trait::async_trait;
 use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::crypt::Sealed;
-use hark_core::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
+use hark_core::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
-    AgentId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId, Page, PageRequest, Result, Scope,
-    Sector, TenantId, Timestamp, User, UserId,
+    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
+    Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
 };
 use sqlx::SqliteConnection;
 use std::sync::Arc;
@@ -167,6 +168,38 @@ impl MemoryStore for SqliteMemory {
 
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
         self.db.named("sqlite.delete_link", links::delete(&self.db, scope, id).await)
+    }
+
+    async fn settle_conflict(
+        &self,
+        scope: &Scope,
+        known: Option<&Conflict>,
+        conflict: &Conflict,
+        changes: &[Change],
+    ) -> Result<bool> {
+        let settled = conflicts::settle(&self.db, scope, known, conflict, changes).await;
+        self.db.named("sqlite.settle_conflict", settled)
+    }
+
+    async fn conflict(&self, tenant: &TenantId, id: &ConflictId) -> Result<Option<Conflict>> {
+        self.db.named("sqlite.conflict", conflicts::get(&self.db, tenant, id).await)
+    }
+
+    async fn conflicts_of(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Conflict>> {
+        self.db.named("sqlite.conflicts_of", conflicts::of(&self.db, scope, ends).await)
+    }
+
+    async fn conflicts(
+        &self,
+        tenant: &TenantId,
+        filter: &ConflictFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Conflict>> {
+        self.db.named("sqlite.conflicts", conflicts::list(&self.db, tenant, filter, page).await)
+    }
+
+    async fn history(&self, scope: &Scope, id: &MemoryId) -> Result<Vec<Memory>> {
+        self.db.named("sqlite.history", conflicts::history(&self.db, scope, id).await)
     }
 
     async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {

@@ -3,3 +3,4 @@
 mod concurrency;
 mod faults;
 mod place;
+mod reconcile;

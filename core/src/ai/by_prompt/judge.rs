@@ -5,7 +5,7 @@ use super::prompt::{Prompt, Template, fence};
 use super::said::{clean, tokens};
 use crate::ai::ChatModel;
 use crate::cost::Spend;
-use crate::{Result, Timestamp};
+use crate::{Judgement, Reason, Result, Timestamp, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,51 +15,6 @@ const MAX_TOKENS: u32 = 200;
 
 /// A memory is only replaced by a model that is at least so sure.
 const MIN_CONFIDENCE: f32 = 0.6;
-
-/// How two memories stand to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Both say the same.
-    Same,
-    /// The new one is the current value of what the old one told.
-    Update,
-    /// Both cannot be true.
-    Contradiction,
-    /// Both can be true.
-    Unrelated,
-    /// It cannot be told; both stay.
-    Unsure,
-}
-
-/// Why, as a code for the log of decisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// The same words, or the same meaning.
-    SameStatement,
-    /// A later value of the same thing.
-    NewerValue,
-    /// One excludes the other.
-    CannotBothBeTrue,
-    /// They are about different things.
-    DifferentSubject,
-    /// They are about different occasions.
-    DifferentEvent,
-    /// The sentences do not say enough, or the model was not sure enough.
-    TooLittleSaid,
-}
-
-/// A verdict, how sure it is, and why.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Judgement {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// 0 to 1.
-    pub confidence: f32,
-    /// Why.
-    pub reason: Reason,
-}
 
 /// What the judge is told beside the two sentences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,7 +33,7 @@ pub use ask::ask;
 pub use classifier::PromptClassifier;
 pub use config::PromptConfig;
 pub use extractor::PromptExtractor;
-pub use judge::{JudgeContext, Judgement, Reason, Verdict, judge};
+pub use judge::{JudgeContext, judge};
 pub use summary::summarise;
 
 #[cfg(feature = "testkit")]

@@ -22,6 +22,7 @@ mod dialogue;
 mod draft;
 mod facts;
 mod feelings;
+mod judge;
 mod names;
 mod numbers;
 mod orders;
@@ -33,6 +34,7 @@ mod sentence;
 mod words;
 
 pub use classifier::RuleClassifier;
+pub use judge::{RuleJudge, Statement};
 
 use crate::ai::Extractor;
 use crate::{Candidate, Result, Transcript};

@@ -1,5 +1,6 @@
 //! The truth, in memory.
 
+mod conflicts;
 mod costs;
 mod state;
 
@@ -7,10 +8,10 @@ use super::locked;
 use super::page::latest_first;
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
-use crate::store::{Erased, MemoryFilter, MemoryStore, Resolved, Space};
+use crate::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, Conversation, ConversationId, ConversationState, Identity, IndexState, Link, LinkId, Memory, MemoryId,
-    MemoryState, Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Identity, IndexState, Link,
+    LinkId, Memory, MemoryId, MemoryState, Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -237,6 +238,51 @@ impl MemoryStore for RamMemoryStore {
             state.written(scope);
         }
         Ok(())
+    }
+
+    async fn settle_conflict(
+        &self,
+        scope: &Scope,
+        known: Option<&Conflict>,
+        conflict: &Conflict,
+        changes: &[Change],
+    ) -> Result<bool> {
+        Ok(self.state().settle(scope, known, conflict, changes))
+    }
+
+    async fn conflict(&self, tenant: &TenantId, id: &ConflictId) -> Result<Option<Conflict>> {
+        let state = self.state();
+        let mut tenants = state.conflicts.iter().filter(|(scope, _)| scope.tenant == *tenant);
+        Ok(tenants.find_map(|(_, own)| own.get(id)).cloned())
+    }
+
+    async fn conflicts_of(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Conflict>> {
+        let state = self.state();
+        let own = state.conflicts.get(scope).into_iter().flat_map(BTreeMap::values);
+        let mut found: Vec<_> = own.filter(|c| ends.contains(&c.old) || ends.contains(&c.new)).cloned().collect();
+        found.sort_by(|x, y| (x.created_at, &x.id).cmp(&(y.created_at, &y.id)));
+        Ok(found)
+    }
+
+    async fn conflicts(
+        &self,
+        tenant: &TenantId,
+        filter: &ConflictFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Conflict>> {
+        let state = self.state();
+        let listed = state
+            .conflicts
+            .iter()
+            .filter(|(scope, _)| scope.tenant == *tenant)
+            .filter(|(scope, _)| filter.caller.as_ref().is_none_or(|caller| scope.caller == *caller))
+            .flat_map(|(_, own)| own.values())
+            .filter(|conflict| filter.state.is_none_or(|state| conflict.state == state));
+        latest_first("ram.conflicts", listed, page, |c| (c.created_at, c.id.as_str()), Conflict::clone)
+    }
+
+    async fn history(&self, scope: &Scope, id: &MemoryId) -> Result<Vec<Memory>> {
+        Ok(self.state().history(scope, id))
     }
 
     async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {

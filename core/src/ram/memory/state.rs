@@ -1,10 +1,11 @@
 //! What is kept, and the steps that touch more than one part of it.
 
+use super::conflicts;
 use super::costs::Costs;
 use crate::store::{Erased, Resolved, Space};
 use crate::{
-    Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind, Link, LinkId, Memory,
-    MemoryId, Result, Scope, TenantId, Timestamp, User, UserId,
+    Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind,
+    Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, User, UserId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,7 @@ pub(super) struct State {
     /// Whose each memory is: ids are unique over all scopes.
     pub(super) owners: BTreeMap<MemoryId, Scope>,
     pub(super) links: BTreeMap<Scope, BTreeMap<LinkId, Link>>,
+    pub(super) conflicts: BTreeMap<Scope, BTreeMap<ConflictId, Conflict>>,
     pub(super) space: Option<Space>,
     pub(super) costs: Costs,
 }
@@ -39,7 +41,7 @@ impl State {
         self.memories.get(scope).into_iter().flat_map(BTreeMap::values)
     }
 
-    /// Notes that the caller's memories or links were written.
+    /// Notes that the caller's memories, links or conflicts were written.
     pub(super) fn written(&mut self, scope: &Scope) {
         if let Some(person) = self.people.get_mut(scope) {
             person.user.revision += 1;
@@ -87,6 +89,7 @@ impl State {
     pub(super) fn erase(&mut self, scope: &Scope) -> Erased {
         let memories = self.memories.remove(scope).unwrap_or_default();
         let links = self.links.remove(scope).unwrap_or_default();
+        self.conflicts.remove(scope);
         let person = self.people.remove(scope);
         let theirs =
             |tenant: &TenantId, c: &Conversation| *tenant == scope.tenant && c.caller.as_ref() == Some(&scope.caller);
@@ -142,12 +145,17 @@ impl State {
 
     pub(super) fn delete(&mut self, scope: &Scope, ids: &[MemoryId]) -> u64 {
         let Some(own) = self.memories.get_mut(scope) else { return 0 };
-        let gone: BTreeSet<_> = ids.iter().filter(|id| own.remove(*id).is_some()).collect();
-        for id in &gone {
-            self.owners.remove(*id);
+        let gone: BTreeMap<MemoryId, Option<MemoryId>> =
+            ids.iter().filter_map(|id| own.remove(id)).map(|memory| (memory.id, memory.superseded_by)).collect();
+        for id in gone.keys() {
+            self.owners.remove(id);
         }
+        conflicts::close_ranks(own, &gone);
         if let Some(links) = self.links.get_mut(scope) {
-            links.retain(|_, link| !gone.contains(&link.a) && !gone.contains(&link.b));
+            links.retain(|_, link| !gone.contains_key(&link.a) && !gone.contains_key(&link.b));
+        }
+        if let Some(conflicts) = self.conflicts.get_mut(scope) {
+            conflicts.retain(|_, conflict| !gone.contains_key(&conflict.old) && !gone.contains_key(&conflict.new));
         }
         if !gone.is_empty() {
             self.written(scope);

@@ -1,5 +1,6 @@
 //! What was acknowledged is there after the process has ended.
 
+use super::conflicts::supersede;
 use super::{callers, memory_ids};
 use crate::store::{Erased, MemoryStore, Space};
 use crate::testkit::Reopen;
@@ -68,6 +69,21 @@ pub async fn memories_and_links_survive_reopening(place: Place<'_>) {
     assert_eq!(read.iter().map(|m| m.index).collect::<Vec<_>>(), [IndexState::Indexed, IndexState::Pending]);
     assert_eq!(store.links(&one, &memory_ids(&["mem_2"])).await.must(), [link]);
     assert_eq!(store.count_memories().await.must(), 3);
+    place.close(store).await;
+}
+
+/// What was decided, and what it did.
+pub async fn conflicts_survive_reopening(place: Place<'_>) {
+    let store = place.open().await;
+    let [one, ..] = callers(&*store).await;
+    store.put_memories(&one, &["mem_1", "mem_2"].map(|id| memory(id, "Likes tea"))).await.must();
+    let conflict = supersede(&*store, &one, "mem_1", "mem_2").await;
+    let history = store.history(&one, &"mem_1".into()).await.must();
+    place.close(store).await;
+
+    let store = place.open().await;
+    assert_eq!(store.conflict(&one.tenant, &conflict.id).await.must(), Some(conflict));
+    assert_eq!(store.history(&one, &"mem_2".into()).await.must(), history);
     place.close(store).await;
 }
 

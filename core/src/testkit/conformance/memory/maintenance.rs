@@ -1,7 +1,7 @@
 //! Walks over everybody, and the revision that tells a cache what is still true.
 
 use super::{callers, ids, memory_ids};
-use crate::store::{MemoryFilter, MemoryStore, Space};
+use crate::store::{ConflictFilter, MemoryFilter, MemoryStore, Space};
 use crate::testkit::fixtures::{after, memory, start};
 use crate::testkit::suite::{Must, walk};
 use crate::{ErrorKind, IndexState, Link, LinkKind, Memory, MemoryState, PageRequest, Scope};
@@ -164,6 +164,7 @@ pub async fn a_cursor_that_is_not_ours_is_invalid(store: Arc<dyn MemoryStore>) {
             store.conversations(&one.tenant, None, &page).await.err(),
             store.list_memories(&one, &MemoryFilter::default(), &page).await.err(),
             store.scan_memories(&page).await.err(),
+            store.conflicts(&one.tenant, &ConflictFilter::default(), &page).await.err(),
         ];
         for error in answers.into_iter().flatten() {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{cursor}: {error:?}");

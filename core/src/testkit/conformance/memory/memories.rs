@@ -27,6 +27,9 @@ fn every_field(id: &str) -> Memory {
         reinforced_at: after(60),
         decay_rate: Some(0.0),
         state: MemoryState::Superseded,
+        valid_to: Some(after(90)),
+        superseded_by: Some("mem_bare".into()),
+        corrected_at: Some(after(70)),
         provenance: Provenance {
             origin: Origin::Remembered,
             conversation_id: Some("conv_1".into()),

@@ -1,5 +1,6 @@
 //! What every [`MemoryStore`] does.
 
+mod conflicts;
 mod conversations;
 mod costs;
 mod durability;
@@ -8,6 +9,7 @@ mod maintenance;
 mod memories;
 mod people;
 
+pub use conflicts::*;
 pub use conversations::*;
 pub use costs::*;
 pub use durability::*;
@@ -99,6 +101,19 @@ macro_rules! memory_store_suite {
                 links_with_an_end_that_is_not_the_callers_are_left_out,
                 links_of_others_are_neither_read_nor_deleted,
                 a_link_is_deleted_and_the_missing_is_fine,
+                // conflicts and history
+                a_conflict_comes_back_as_it_was_written,
+                a_resolution_changes_the_standing_and_nothing_else,
+                what_was_changed_meanwhile_is_not_settled,
+                conflicts_of_others_memories_are_not_settled,
+                racing_settlements_agree_on_one,
+                conflicts_are_found_by_either_end,
+                conflicts_are_listed_latest_first_and_narrowed,
+                history_leads_both_ways,
+                deleting_a_link_of_the_chain_closes_the_ranks,
+                what_lost_its_successor_is_current_again,
+                erasing_a_caller_removes_their_conflicts,
+                settling_raises_the_revision,
                 // costs
                 costs_of_one_key_add_up,
                 costs_are_added_up_by_group,
@@ -138,6 +153,7 @@ macro_rules! memory_store_durability_suite {
                 people_survive_reopening,
                 conversations_survive_reopening,
                 memories_and_links_survive_reopening,
+                conflicts_survive_reopening,
                 what_was_removed_stays_removed_after_reopening,
                 the_space_survives_reopening,
                 costs_survive_reopening,

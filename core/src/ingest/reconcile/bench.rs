@@ -1,0 +1,48 @@
+//! Who judges a pair: rules where they are certain, else the model where there is one, else rules.
+
+use super::config::{JudgeChoice, ReconcileConfig};
+use crate::ai::by_prompt::{JudgeContext, judge};
+use crate::ai::by_rules::{RuleJudge, Statement};
+use crate::cost::charged_at_least_to;
+use crate::engine::Engine;
+use crate::ingest::index;
+use crate::{JudgedBy, Judgement, Memory, Reason, Result, Scope, Sector, Verdict};
+
+/// From here on rules are not second-guessed, and no question is paid for.
+const CERTAIN: f32 = 0.95;
+
+/// How `new` stands to `old`. `close` is whether their vectors are.
+///
+/// # Errors
+/// What the stores say. A model that fails is no error: rules stand in.
+pub(super) async fn hear(
+    engine: &Engine,
+    config: &ReconcileConfig,
+    scope: &Scope,
+    (old, new): (&Memory, &Memory),
+    close: bool,
+) -> Result<(Judgement, JudgedBy)> {
+    let rules = RuleJudge.judge(&Statement::of(old), &Statement::of(new));
+    // Moods change; that contradicts nothing.
+    if old.sector == Sector::Emotional && new.sector == Sector::Emotional && rules.verdict != Verdict::Same {
+        let passing = Judgement { verdict: Verdict::Unrelated, confidence: 1.0, reason: Reason::DifferentEvent };
+        return Ok((passing, JudgedBy::Rules));
+    }
+    let chat = match config.judge {
+        JudgeChoice::Rules => None,
+        JudgeChoice::Auto | JudgeChoice::Model => engine.chat.as_ref(),
+    };
+    let Some(chat) = chat else { return Ok((rules, JudgedBy::Rules)) };
+    if rules.confidence >= CERTAIN || !(close || RuleJudge.have_something_in_common(&old.content, &new.content)) {
+        return Ok((rules, JudgedBy::Rules));
+    }
+    let context = JudgeContext { old_at: old.occurred_at, new_at: new.occurred_at };
+    let payer = index::payer(engine, scope, std::slice::from_ref(new)).await?;
+    match charged_at_least_to(payer, judge(&**chat, &old.content, &new.content, context)).await {
+        Ok(judgement) => Ok((judgement, JudgedBy::Model)),
+        Err(error) => {
+            tracing::warn!(?error, old = %old.id, new = %new.id, "judged by rules, the model gave no verdict");
+            Ok((rules, JudgedBy::StandIn))
+        }
+    }
+}
