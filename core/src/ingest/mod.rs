@@ -19,6 +19,7 @@ mod summary;
 pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
+pub(crate) use extract::open_transcript;
 pub use rebuild::Lag;
 pub use space::{NextSpace, SpaceCheck, check_space};
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![expect(unreachable_pub, reason = "modules of a test binary")]
 
+mod evidence;
 mod deadline;
 mod ingest;
 mod prompt;
