@@ -20,6 +20,7 @@ pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
 pub(crate) use extract::open_transcript;
+pub(crate) use index::findable;
 pub use rebuild::Lag;
 pub use space::{NextSpace, SpaceCheck, check_space};
 

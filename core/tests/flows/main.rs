@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![expect(unreachable_pub, reason = "modules of a test binary")]
 
-mod evidence;
 mod deadline;
+mod evidence;
 mod ingest;
 mod prompt;
 mod recall;

@@ -150,8 +150,13 @@ async fn a_linked_memory_follows_its_parent_and_says_so() {
     };
     let (bees, ladder) = (found("bees").await, found("ladder").await);
     assert!(bees.len() == 1 && ladder.len() == 1);
-    let link =
-        Link::new(bees[0].memory().unwrap().id.clone(), ladder[0].memory().unwrap().id.clone(), 0.9, LinkKind::Manual, world.clock.now());
+    let link = Link::new(
+        bees[0].memory().unwrap().id.clone(),
+        ladder[0].memory().unwrap().id.clone(),
+        0.9,
+        LinkKind::Manual,
+        world.clock.now(),
+    );
     world.engine.memory.put_links(&scope, &[link]).await.unwrap();
     let hits = found("bees").await;
     assert_eq!(hits.iter().map(|h| h.via).collect::<Vec<_>>(), [Via::Direct, Via::Link]);

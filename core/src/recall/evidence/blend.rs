@@ -1,6 +1,7 @@
 //! Derived memories and turns become one ranking.
 
 use super::{Asked, TurnIndex, TurnParts, features, span};
+use crate::ingest::findable;
 use crate::recall::config::RecallConfig;
 use crate::recall::search::Raw;
 use crate::text::words;
@@ -30,7 +31,7 @@ pub(in crate::recall) fn blend(
     let mut hits: Vec<Hit> = Vec::with_capacity(memories.len() + POOL);
     for mut hit in memories {
         let Some(memory) = hit.memory() else { continue };
-        let fact = ranked.words(index, &asked, &memory.content);
+        let fact = ranked.words(index, &asked, &findable(memory));
         let ties = ties(&hit.parts, config);
         let best = places(index, memory)
             .map(|at| (at, TurnParts { fact: fact.max(0.0), ..ranked.parts[at] }))
