@@ -18,6 +18,7 @@ pub mod recall;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+mod text;
 pub mod types;
 
 pub use clock::{Clock, SystemClock};

@@ -62,7 +62,7 @@ pub(super) fn seal_transcript(engine: &Engine, tenant: &TenantId, call: &Call) -
         .transpose()
 }
 
-pub(super) fn open_transcript(engine: &Engine, tenant: &TenantId, of: &Conversation) -> Result<Option<Transcript>> {
+pub(crate) fn open_transcript(engine: &Engine, tenant: &TenantId, of: &Conversation) -> Result<Option<Transcript>> {
     of.transcript
         .as_ref()
         .map(|sealed| engine.vault.open_json(tenant, Purpose::Transcript, of.id.as_str(), sealed))

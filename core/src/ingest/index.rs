@@ -70,10 +70,17 @@ pub(super) async fn withdraw_forgotten(engine: &Engine, scope: &Scope, memories:
 }
 
 /// The words a memory is found by: its sentence and the day it is about, as one would say it. The day in the
-/// text is worth two points of recall on the benchmark, and "in March" finds nothing without it.
+/// text is worth two points of recall on the benchmark, and "in March" finds nothing without it. So does "her email"
+/// where the sentence says "E-mail address": what its value is called is a word of it too.
 pub(super) fn doc(memory: &Memory) -> KeywordDoc {
+    KeywordDoc { id: memory.id.clone(), sector: memory.sector, text: findable(memory) }
+}
+
+/// The text of [`doc`].
+pub(crate) fn findable(memory: &Memory) -> String {
     let day = memory.occurred_at.format("%-d %B %Y");
-    KeywordDoc { id: memory.id.clone(), sector: memory.sector, text: format!("{} ({day})", memory.content) }
+    let key = memory.slot.as_ref().map(|slot| slot.key.replace('_', " ")).unwrap_or_default();
+    format!("{} ({day}) {key}", memory.content).trim_end().to_owned()
 }
 
 /// The vectors of one caller's memories in the space that serves, none without an embedder; on the account that is open or else their conversation's.

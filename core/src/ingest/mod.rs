@@ -21,6 +21,8 @@ mod summary;
 pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
+pub(crate) use extract::open_transcript;
+pub(crate) use index::findable;
 pub use rebuild::Lag;
 pub use reconcile::{Decision, JudgeChoice, ReconcileConfig, Reconciled};
 pub use space::{NextSpace, SpaceCheck, check_space};

@@ -1,6 +1,7 @@
 //! Sentences fit to be spoken, without a model.
 
-use crate::{Hit, Memory, Sector};
+use super::evidence::cost;
+use crate::{Excerpt, Hit, Memory, Sector, Speaker};
 
 /// Memories in a summary at the most: more than three facts in one breath are not understood.
 const MAX_SENTENCES: usize = 3;
@@ -8,15 +9,34 @@ const MAX_SENTENCES: usize = 3;
 /// What an empty answer says.
 const NOTHING: &str = "Nothing is remembered about that.";
 
+/// Keeps at most `limit` hits and at most so many words; one hit at least. Answers how many words are left.
+pub(super) fn shorten(hits: &mut Vec<Hit>, limit: usize, most: usize) -> usize {
+    hits.truncate(limit);
+    let mut used = 0;
+    let mut keep = 0;
+    for hit in hits.iter() {
+        let words = cost(hit);
+        if keep > 0 && used + words > most {
+            break;
+        }
+        used += words;
+        keep += 1;
+    }
+    hits.truncate(keep);
+    most.saturating_sub(used)
+}
+
 /// The best hits as one short text. Hits far behind the best are left to the list.
 pub(super) fn summary(hits: &[Hit]) -> String {
     let Some(best) = hits.first() else { return NOTHING.to_owned() };
-    let sentences: Vec<String> = hits
-        .iter()
-        .take(MAX_SENTENCES)
-        .filter(|hit| hit.score >= best.score * 0.5)
-        .map(|hit| sentence(&hit.memory))
-        .collect();
+    let near = || hits.iter().filter(|hit| hit.score >= best.score * 0.5);
+    // What was derived is said better than what was said; turns speak only where nothing was derived.
+    let derived: Vec<String> = near().filter_map(Hit::memory).take(MAX_SENTENCES).map(sentence).collect();
+    let sentences = if derived.is_empty() {
+        near().filter_map(Hit::excerpt).take(MAX_SENTENCES).map(quotation).collect()
+    } else {
+        derived
+    };
     sentences.join(" ")
 }
 
@@ -31,6 +51,17 @@ pub(crate) fn sentence(memory: &Memory) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// What was said, by whom and when: "On Sunday 22 November 2026 the caller said: …".
+fn quotation(excerpt: &Excerpt) -> String {
+    let who = match excerpt.speaker {
+        Speaker::User => "the caller",
+        Speaker::Agent => "the agent",
+    };
+    let said = excerpt.text.trim();
+    let end = if said.ends_with(['.', '!', '?', '…']) { "" } else { "." };
+    format!("On {} {who} said: {said}{end}", spoken_date(excerpt.said_at))
 }
 
 /// "Sunday 22 November 2026".

@@ -3,6 +3,7 @@
 //! An entry is valid for the caller's revision it was read at, so nothing has to be told to forget: a write
 //! raises the revision, in this process or another, and the next question reads anew.
 
+use super::evidence::EvidenceCache;
 use crate::store::{Space, VectorStore};
 use crate::{MemoryId, Result, Scope, Sector};
 use moka::sync::Cache;
@@ -40,20 +41,21 @@ impl Warm {
     }
 }
 
-/// A bounded cache of callers' vectors; the least recently used go first.
+/// Two bounded caches, of callers' vectors and of their turns; the least recently used go first.
 #[derive(Debug)]
 pub struct CallerCache {
     entries: Cache<(Scope, Space), Arc<Warm>>,
+    pub(super) turns: EvidenceCache,
 }
 
 impl CallerCache {
-    /// A cache of at most so many megabytes.
+    /// A cache of at most so many megabytes of vectors, and as many of turns.
     pub fn new(megabytes: u64) -> Self {
         let entries = Cache::builder()
             .weigher(|_, warm: &Arc<Warm>| u32::try_from(warm.bytes() + 256).unwrap_or(u32::MAX))
             .max_capacity(megabytes * 1024 * 1024)
             .build();
-        Self { entries }
+        Self { entries, turns: EvidenceCache::new(megabytes) }
     }
 
     /// The caller's vectors as of a revision; `None` when they are too many to be held.
@@ -92,5 +94,6 @@ impl CallerCache {
         for key in keys {
             self.entries.invalidate(&*key);
         }
+        self.turns.forget(scope);
     }
 }

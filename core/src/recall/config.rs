@@ -1,5 +1,6 @@
 //! What can be set about recall, with the defaults and where they come from.
 
+use super::evidence::TurnWeights;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +17,27 @@ pub struct RecallConfig {
     pub candidates: usize,
     /// From so many of the best hits links are followed, one hop; 0 follows none.
     pub expand: usize,
-    /// Megabytes of callers' vectors held in memory.
+    /// Megabytes of callers' vectors held in memory, and as many of their turns.
     pub cache_mb: u64,
     /// A memory that shares no word with the question must have at least this cosine, or it is left out: a
     /// caller must not hear what has nothing to do with the question.
     pub min_cosine: f32,
     /// What each part of the score counts.
     pub weights: Weights,
+    /// Whether answers draw on what was said beside what was derived from it.
+    pub evidence: bool,
+    /// Whether turns are also found by their meaning: their vectors are made in memory, by an embedder of this machine
+    /// only, when the caller is warmed or first asked about.
+    pub turn_vectors: bool,
+    /// Words of an answer with the usual limit of five, memories and what supports them together; in proportion for
+    /// other limits. At least one item is always given.
+    pub answer_words: usize,
+    /// Words of one excerpt at the most.
+    pub excerpt_words: usize,
+    /// A turn whose score is below this is left out: a caller must not hear what has nothing to do with the question.
+    pub min_turn_score: f32,
+    /// What each feature of a turn counts.
+    pub turns: TurnWeights,
     /// Memories in `memory_context`, promises not counted.
     pub context_memories: usize,
     /// Characters of `memory_context` at the most.
@@ -45,6 +60,12 @@ impl Default for RecallConfig {
             cache_mb: 64,
             min_cosine: 0.25,
             weights: Weights::default(),
+            evidence: true,
+            turn_vectors: true,
+            answer_words: 200,
+            excerpt_words: 30,
+            min_turn_score: 0.01,
+            turns: TurnWeights::default(),
             context_memories: 5,
             context_chars: 1_200,
             greeting_named: "Hi {name}, good to hear from you again. How can I help?".into(),

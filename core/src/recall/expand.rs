@@ -3,7 +3,7 @@
 use super::config::RecallConfig;
 use super::score::{may_be_shown, sort};
 use crate::engine::Engine;
-use crate::{Hit, Link, MemoryId, MemoryState, RecallQuery, Result, Scope, ScoreParts, Via};
+use crate::{Hit, Item, Link, MemoryId, MemoryState, RecallQuery, Result, Scope, ScoreParts, Via};
 use std::collections::{HashMap, HashSet};
 
 /// A linked memory enters with its parent's score times the link's weight times the configured damping.
@@ -15,7 +15,8 @@ pub(super) async fn follow_links(
     query: &RecallQuery,
     hits: &mut Vec<Hit>,
 ) -> Result<()> {
-    let parents: Vec<MemoryId> = hits.iter().take(config.expand).map(|h| h.memory.id.clone()).collect();
+    let parents: Vec<MemoryId> =
+        hits.iter().filter_map(Hit::memory).take(config.expand).map(|memory| memory.id.clone()).collect();
     if parents.is_empty() {
         return Ok(());
     }
@@ -34,7 +35,7 @@ pub(super) async fn follow_links(
             ..ScoreParts::default()
         };
         let score = (parent_score * weight * config.weights.link).clamp(0.0, 1.0);
-        hits.push(Hit { memory, score, via: Via::Link, parts });
+        hits.push(Hit { item: Item::Memory(Box::new(memory)), evidence: None, score, via: Via::Link, parts });
     }
     sort(hits);
     Ok(())
@@ -42,9 +43,9 @@ pub(super) async fn follow_links(
 
 /// For each memory that was not found directly: the parent's score and the weight of its best link.
 fn strongest(hits: &[Hit], parents: &[MemoryId], links: &[Link]) -> HashMap<MemoryId, (f32, f32)> {
-    let direct: HashSet<&MemoryId> = hits.iter().map(|h| &h.memory.id).collect();
+    let direct: HashSet<&MemoryId> = hits.iter().filter_map(Hit::memory).map(|memory| &memory.id).collect();
     let mut linked: HashMap<MemoryId, (f32, f32)> = HashMap::new();
-    for (hit, parent) in hits.iter().zip(parents) {
+    for (hit, parent) in hits.iter().filter(|hit| hit.memory().is_some()).zip(parents) {
         for link in links {
             let Some(other) = link.other(parent) else { continue };
             if direct.contains(other) {

@@ -100,6 +100,11 @@ pub(super) fn without_links(followed: Result<()>) -> Option<Degraded> {
     followed.err().map(|error| late_or_failed(error, "links_late", "links_failed"))
 }
 
+/// What it means that the caller's turns could not be opened: the answer goes out without what was said.
+pub(super) fn without_turns(error: Error) -> Degraded {
+    late_or_failed(error, "turns_late", "turns_failed")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@ mod answer;
 mod cache;
 mod config;
 mod deadline;
+mod evidence;
 mod expand;
 mod fallback;
 mod introduce;
@@ -15,6 +16,7 @@ mod search;
 pub(crate) use answer::sentence as speak;
 pub use cache::CallerCache;
 pub use config::{RecallConfig, Weights};
+pub use evidence::{TurnParts, TurnWeights};
 pub use introduce::Introduction;
 
 use crate::cost::{Account, charged_at_least_to};
@@ -82,15 +84,27 @@ impl Recall {
         answer_by: tokio::time::Instant,
     ) -> Result<Recalled> {
         let deadline = Deadline::new(answer_by, self.budget());
-        let mut times = StepTimes::default();
         let query = RecallQuery { text: cut(&query.text), limit: query.limit.clamp(1, 50), ..query.clone() };
 
-        let searching = search::both(&self.engine, &self.cache, &self.config, scope, &query, &deadline, &mut times);
-        let found = charged_at_least_to(Account::of(scope.tenant.clone()), searching).await?;
+        let begun = Instant::now();
+        let opening = async {
+            let turns = by(deadline.searches, "recall.turns", self.turns(scope, &query)).await;
+            (turns, begun.elapsed())
+        };
+        let mut searched = StepTimes::default();
+        let searching = search::both(&self.engine, &self.cache, &self.config, scope, &query, &deadline, &mut searched);
+        let searching = charged_at_least_to(Account::of(scope.tenant.clone()), searching);
+        let (found, (turns, opened)) = tokio::join!(searching, opening);
+        let (found, mut times) = (found?, StepTimes { turns: opened, ..searched });
+        let (turns, closed) = turns.map_or_else(|error| (None, Some(error)), |turns| (turns, None));
 
         let step = Instant::now();
         let ranked = score::rank(&self.engine, &self.config, scope, &query, &found);
         let mut hits = by(deadline.answer, "recall.rows", ranked).await?;
+        if let Some(turns) = &turns {
+            let cosines = self.cosines(scope, &turns.index, found.vector.as_deref());
+            hits = evidence::blend(turns, &cosines, &found.candidates, &self.config, &query, hits);
+        }
         times.score = step.elapsed();
 
         let step = Instant::now();
@@ -98,14 +112,53 @@ impl Recall {
         let followed = by(deadline.answer, "recall.links", followed).await;
         times.expand = step.elapsed();
 
-        hits.truncate(query.limit);
+        let most = evidence::most_words(query.limit, self.config.answer_words);
+        let left = answer::shorten(&mut hits, query.limit, most);
+        if let Some(turns) = &turns {
+            evidence::widen(&turns.index, &mut hits, self.config.excerpt_words, left);
+        }
         let degraded = found
             .degraded
+            .or_else(|| closed.map(fallback::without_turns))
             .or_else(|| fallback::without_links(followed))
             .or_else(|| self.is_rebuilding().then(Degraded::rebuilding))
             .inspect(Degraded::report)
             .map(|degraded| degraded.reason);
         Ok(Recalled { summary: answer::summary(&hits), hits, mode: found.mode, degraded, times })
+    }
+
+    /// The caller's turns; none for a stranger, and where evidence is switched off.
+    async fn turns(&self, scope: &Scope, query: &RecallQuery) -> Result<Option<evidence::Spoken>> {
+        if !self.config.evidence {
+            return Ok(None);
+        }
+        let Some(user) = self.engine.memory.user(scope).await? else { return Ok(None) };
+        let index = self.cache.turns.get(&self.engine, scope, &user).await?;
+        if index.turns().is_empty() {
+            return Ok(None);
+        }
+        let stale = evidence::stale(&self.engine, scope, query, &index).await?;
+        Ok(Some(evidence::Spoken { index, stale }))
+    }
+
+    /// The turns' cosines with the question. Vectors that are not there yet are made for the next question.
+    fn cosines(&self, scope: &Scope, turns: &Arc<evidence::TurnIndex>, question: Option<&[f32]>) -> Vec<Option<f32>> {
+        let (Some(question), Some(embedder)) = (question, &self.engine.embedder) else {
+            return vec![None; turns.turns().len()];
+        };
+        let space = &embedder.interactive.info().space;
+        let cosines = self.cache.turns.cosines(scope, turns, space, question);
+        if cosines.contains(&None) && self.config.turn_vectors {
+            let (recall, scope, turns) = (self.clone(), scope.clone(), turns.clone());
+            tokio::spawn(async move { recall.embed_turns(&scope, &turns).await });
+        }
+        cosines
+    }
+
+    async fn embed_turns(&self, scope: &Scope, turns: &evidence::TurnIndex) {
+        if let Err(error) = self.cache.turns.fill(&self.engine, scope, turns).await {
+            tracing::warn!(?error, "turns are found by their words alone");
+        }
     }
 
     /// Says that the derived stores are being rebuilt: until the guard is dropped every answer is marked degraded,
@@ -140,6 +193,12 @@ impl Recall {
     /// What the stores say; the next question simply tries again.
     pub async fn warm(&self, scope: &Scope) -> Result<()> {
         let Some(user) = self.engine.memory.user(scope).await? else { return Ok(()) };
+        if self.config.evidence {
+            let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
+            if self.config.turn_vectors {
+                self.embed_turns(scope, &turns).await;
+            }
+        }
         let Some(embedder) = &self.engine.embedder else { return Ok(()) };
         self.cache
             .get(&*self.engine.vectors, scope, &embedder.interactive.info().space, user.revision)

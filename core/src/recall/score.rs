@@ -3,7 +3,7 @@
 use super::config::RecallConfig;
 use super::search::{Found, Raw};
 use crate::engine::Engine;
-use crate::{Hit, Memory, MemoryId, MemoryState, RecallQuery, Result, Scope, ScoreParts, Timestamp, Via};
+use crate::{Hit, Item, Memory, MemoryId, MemoryState, RecallQuery, Result, Scope, ScoreParts, Timestamp, Via};
 use std::collections::HashMap;
 
 /// Days after which a memory's recency has fallen to 1/e.
@@ -39,16 +39,20 @@ pub(super) async fn rank(
             hit(memory, raw, &scale, config, now, latest)
         })
         .collect();
-    if hits.iter().any(|h| h.memory.state != MemoryState::Archived) && !query.include_archived {
-        hits.retain(|h| h.memory.state != MemoryState::Archived);
+    if !hits.iter().all(is_faded) && !query.include_archived {
+        hits.retain(|hit| !is_faded(hit));
     }
     sort(&mut hits);
     Ok(hits)
 }
 
+fn is_faded(hit: &Hit) -> bool {
+    hit.memory().is_some_and(|memory| memory.state == MemoryState::Archived)
+}
+
 /// Best first; equal scores by id, so that the same question has the same answer.
 pub(super) fn sort(hits: &mut [Hit]) {
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.memory.id.cmp(&b.memory.id)));
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key().cmp(&b.key())));
 }
 
 /// Only current truth; or, as of a moment, what was true then as far as it was known, whatever took its place since.
@@ -70,7 +74,7 @@ fn hit(memory: Memory, raw: Raw, scale: &Scale, config: &RecallConfig, now: Time
         keyword: scale.bm25(raw.bm25),
         salience: memory.effective_salience(now) as f32,
         recency: recency(memory.occurred_at, now),
-        link: 0.0,
+        ..ScoreParts::default()
     };
     let total = weights.similarity + weights.keyword + weights.salience + recency_weight;
     let sum = weights.similarity * parts.similarity
@@ -78,7 +82,7 @@ fn hit(memory: Memory, raw: Raw, scale: &Scale, config: &RecallConfig, now: Time
         + weights.salience * parts.salience
         + recency_weight * parts.recency;
     let score = if total > 0.0 { (sum / total).clamp(0.0, 1.0) } else { 0.0 };
-    Hit { memory, score, via: Via::Direct, parts }
+    Hit { item: Item::Memory(Box::new(memory)), evidence: None, score, via: Via::Direct, parts }
 }
 
 /// `e^(−days/45)`; what lies ahead is as recent as today.

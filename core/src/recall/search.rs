@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub candidates: HashMap<MemoryId, Raw>,
     pub mode: Mode,
     pub degraded: Option<Degraded>,
+    /// The question, where it could be embedded in time.
+    pub vector: Option<Vec<f32>>,
 }
 
 /// Raw scores of a candidate.
@@ -40,7 +42,7 @@ pub(super) async fn both(
     let begun = Instant::now();
     let words = KeywordQuery { text: query.text.clone(), sectors: query.sectors.clone(), limit: config.candidates };
     let words = by(deadline.searches, "recall.words", engine.keywords.search(scope, &words));
-    let (words, (side, cosines, embed_time)) =
+    let (words, VectorAnswer { side, cosines, vector, took: embed_time }) =
         tokio::join!(words, vector_side(engine, cache, config, scope, query, deadline));
     times.embed = embed_time;
     times.search = begun.elapsed().saturating_sub(embed_time);
@@ -55,7 +57,7 @@ pub(super) async fn both(
         candidates.entry(id).or_default().bm25 = Some(score);
     }
     merge_cosines(&mut candidates, cosines, config.candidates);
-    Ok(Found { candidates, mode: verdict.mode, degraded: verdict.degraded })
+    Ok(Found { candidates, mode: verdict.mode, degraded: verdict.degraded, vector })
 }
 
 /// The best cosines join; memories found by their words get theirs too.
@@ -77,23 +79,33 @@ async fn vector_side(
     scope: &Scope,
     query: &RecallQuery,
     deadline: &Deadline,
-) -> (VectorSide, Vec<ScoredId>, Duration) {
-    let Some(embedder) = &engine.embedder else { return (VectorSide::NoEmbedder, Vec::new(), Duration::ZERO) };
+) -> VectorAnswer {
+    let none = |side, took| VectorAnswer { side, cosines: Vec::new(), vector: None, took };
+    let Some(embedder) = &engine.embedder else { return none(VectorSide::NoEmbedder, Duration::ZERO) };
     let begun = Instant::now();
     let texts = [query.text.clone()];
     let embedding = spoken_by(vec![scope.clone()], embedder.interactive.embed(&texts, EmbedPurpose::Query));
     let embedded = timeout_at(deadline.embedding, embedding).await;
     let took = begun.elapsed();
     let vector = match embedded {
-        Err(_) => return (VectorSide::EmbeddingLate, Vec::new(), took),
-        Ok(Err(error)) => return (VectorSide::EmbeddingFailed(error), Vec::new(), took),
+        Err(_) => return none(VectorSide::EmbeddingLate, took),
+        Ok(Err(error)) => return none(VectorSide::EmbeddingFailed(error), took),
         Ok(Ok(embedded)) => embedded.vectors.into_iter().next().unwrap_or_default(),
     };
     let nearest = nearest(engine, cache, config, scope, query, &vector);
-    match by(deadline.searches, "recall.vectors", nearest).await {
-        Ok(cosines) => (VectorSide::Answered, cosines, took),
-        Err(error) => (VectorSide::SearchFailed(error), Vec::new(), took),
-    }
+    let (side, cosines) = match by(deadline.searches, "recall.vectors", nearest).await {
+        Ok(cosines) => (VectorSide::Answered, cosines),
+        Err(error) => (VectorSide::SearchFailed(error), Vec::new()),
+    };
+    VectorAnswer { side, cosines, vector: Some(vector), took }
+}
+
+/// How the vector side ended, and what it found.
+struct VectorAnswer {
+    side: VectorSide,
+    cosines: Vec<ScoredId>,
+    vector: Option<Vec<f32>>,
+    took: Duration,
 }
 
 /// Exact inside the caller: from memory when the caller fits, else from the store.

@@ -127,7 +127,8 @@ pub fn transcript(turns: &[(Speaker, &str)]) -> Transcript {
         at_secs,
         after_recall: false,
     };
-    Transcript { started_at: start(), utc_offset_minutes: 0, turns: (0..).step_by(5).zip(turns).map(turn).collect() }
+    let turns = (0..).step_by(5).zip(turns).map(turn).collect();
+    Transcript { started_at: start(), turns, ..Transcript::default() }
 }
 
 /// A job that may run from [`start`] on.

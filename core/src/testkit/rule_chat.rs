@@ -58,6 +58,7 @@ fn extraction(user: &str) -> Result<String> {
         started_at: started_at.to_utc(),
         utc_offset_minutes: started_at.offset().local_minus_utc() / 60,
         turns: turns.collect(),
+        ..Transcript::default()
     };
     let mut out = Answer::default();
     for candidate in RuleExtractor.read(&call) {

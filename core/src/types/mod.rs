@@ -22,7 +22,7 @@ pub use memory::{
     reinforced,
 };
 pub use page::{Cursor, Page, PageRequest};
-pub use recall::{Hit, Mode, RecallQuery, Recalled, ScoreParts, StepTimes, Via};
+pub use recall::{Excerpt, Hit, Item, Mode, RecallQuery, Recalled, Said, ScoreParts, StepTimes, Via};
 pub use scope::Scope;
 pub use transcript::{Speaker, Transcript, Turn};
 pub use user::User;

@@ -1,6 +1,7 @@
 //! A question and its answer.
 
-use crate::{Memory, Sector, Timestamp};
+use crate::recall::TurnParts;
+use crate::{ConversationId, Memory, Sector, Speaker, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -75,19 +76,134 @@ pub struct ScoreParts {
     pub recency: f32,
     /// Weight of the link it came by; 0 for direct hits.
     pub link: f32,
+    /// The features of the turn that it is, or that supports it; none where no turn is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<TurnParts>,
 }
 
-/// One memory of an answer.
+/// Words of a call, as they were said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// Of which call.
+    pub conversation: ConversationId,
+    /// Of which turn: its 0-based index in the transcript.
+    pub turn: u32,
+    /// Who said it.
+    pub speaker: Speaker,
+    /// The turn, or the part of it that is worth its words.
+    pub text: String,
+    /// What was said just before, by the other side as a rule; empty unless there was room for it.
+    pub before: Vec<Said>,
+    /// What was said just after.
+    pub after: Vec<Said>,
+    /// When the call started.
+    pub said_at: Timestamp,
+}
+
+/// A turn beside the one an excerpt is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its 0-based index in the transcript.
+    pub turn: u32,
+    /// Who said it.
+    pub speaker: Speaker,
+    /// What was said.
+    pub text: String,
+}
+
+impl Excerpt {
+    /// The turns it holds, in order.
+    pub fn turns(&self) -> Vec<u32> {
+        let beside = |said: &[Said]| said.iter().map(|said| said.turn).collect::<Vec<_>>();
+        [beside(&self.before), vec![self.turn], beside(&self.after)].concat()
+    }
+
+    /// All of it, each turn after who said it: "Agent: Which floor? Caller: The third."
+    pub fn script(&self) -> String {
+        let line = |speaker: Speaker, text: &str| {
+            let who = match speaker {
+                Speaker::User => "Caller",
+                Speaker::Agent => "Agent",
+            };
+            format!("{who}: {}", text.trim())
+        };
+        let beside = |said: &[Said]| said.iter().map(|said| line(said.speaker, &said.text)).collect::<Vec<_>>();
+        [beside(&self.before), vec![line(self.speaker, &self.text)], beside(&self.after)].concat().join(" ")
+    }
+}
+
+/// What an answer is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// A derived memory.
+    Memory(Box<Memory>),
+    /// A turn that no derived memory covers.
+    Turn(Excerpt),
+}
+
+/// One item of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
-    /// The memory.
-    pub memory: Memory,
+    /// The memory or the turn.
+    pub item: Item,
+    /// What supports the memory in the caller's or the agent's own words; none where it says no more than the memory,
+    /// was shown already, or is not known.
+    pub evidence: Option<Excerpt>,
     /// The composite score, 0 to 1.
     pub score: f32,
     /// How it came into the answer.
     pub via: Via,
     /// What the score is made of.
     pub parts: ScoreParts,
+}
+
+impl Hit {
+    /// The memory, if it is one.
+    pub fn memory(&self) -> Option<&Memory> {
+        match &self.item {
+            Item::Memory(memory) => Some(memory),
+            Item::Turn(_) => None,
+        }
+    }
+
+    /// The sentence, or what was said.
+    pub fn content(&self) -> &str {
+        match &self.item {
+            Item::Memory(memory) => &memory.content,
+            Item::Turn(excerpt) => &excerpt.text,
+        }
+    }
+
+    /// The words of a call it shows, if any.
+    pub fn excerpt(&self) -> Option<&Excerpt> {
+        match &self.item {
+            Item::Memory(_) => self.evidence.as_ref(),
+            Item::Turn(excerpt) => Some(excerpt),
+        }
+    }
+
+    pub(crate) fn excerpt_mut(&mut self) -> Option<&mut Excerpt> {
+        match &mut self.item {
+            Item::Memory(_) => self.evidence.as_mut(),
+            Item::Turn(excerpt) => Some(excerpt),
+        }
+    }
+
+    /// What it is about; of a turn, when its call started.
+    pub fn occurred_at(&self) -> Timestamp {
+        match &self.item {
+            Item::Memory(memory) => memory.occurred_at,
+            Item::Turn(excerpt) => excerpt.said_at,
+        }
+    }
+
+    /// What the answer's order falls back to where scores are equal.
+    pub(crate) fn key(&self) -> (&str, u32) {
+        match &self.item {
+            Item::Memory(memory) => (memory.id.as_str(), 0),
+            Item::Turn(excerpt) => (excerpt.conversation.as_str(), excerpt.turn),
+        }
+    }
 }
 
 /// How long each step took; logged with every tool call.
@@ -97,6 +213,8 @@ pub struct StepTimes {
     pub embed: Duration,
     /// Both searches.
     pub search: Duration,
+    /// Opening the caller's turns; beside the searches.
+    pub turns: Duration,
     /// Reading and scoring the candidates.
     pub score: Duration,
     /// Following links.

@@ -29,13 +29,19 @@ pub struct Turn {
 }
 
 /// A whole call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Transcript {
     /// When the call started: what "yesterday" in it is measured from.
     pub started_at: Timestamp,
     /// The caller's offset from UTC in minutes, when the platform told a time zone we know; else UTC.
     #[serde(default)]
     pub utc_offset_minutes: i32,
+    /// How the caller is called, where the platform was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_name: Option<String>,
+    /// How the agent is called, where the platform tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_name: Option<String>,
     /// The turns, in order.
     pub turns: Vec<Turn>,
 }

@@ -59,7 +59,7 @@ async fn whichever_step_hangs_what_is_left_answers_in_time_and_says_so() {
         let answer = ask(&world, &scope).await.unwrap();
         assert_eq!((answer.mode, answer.degraded), (mode, Some(reason)), "{method}");
         assert_eq!(answer.hits.len(), hits, "{method}");
-        assert_eq!(answer.hits[0].memory.content, "Keeps bees on the roof");
+        assert_eq!(answer.hits[0].content(), "Keeps bees on the roof");
         let healed = ask(&world, &scope).await.unwrap();
         assert_eq!((healed.mode, healed.degraded, healed.hits.len()), (Mode::Hybrid, None, 2), "{method}");
     }
@@ -119,7 +119,7 @@ async fn behind_an_open_breaker_nobody_waits_and_the_answer_says_why() {
     }
     let (answer, took) = ask().await;
     assert_eq!((answer.mode, answer.degraded, took), (Mode::Keyword, Some("breaker_open"), Duration::ZERO));
-    assert_eq!(answer.hits[0].memory.content, "Keeps bees on the roof");
+    assert_eq!(answer.hits[0].content(), "Keeps bees on the roof");
 
     world.embedder.change(|_, _| Step::Pass);
     tokio::time::advance(Duration::from_secs(5)).await;

@@ -86,7 +86,7 @@ async fn with_the_embedder_down_a_call_is_learnt_found_by_words_and_embedded_lat
 
     let scope = world.scope_of(NUMBER).await;
     let found = world.recall.ask(&scope, &RecallQuery::new("delivery on friday")).await.unwrap();
-    assert!(found.hits[0].memory.content.contains("Friday"));
+    assert!(found.hits[0].content().contains("Friday"));
     assert_eq!(world.engine.memory.pending_memories(10).await.unwrap().len(), memories.len());
 
     assert_eq!(world.ingest.repair(100).await.unwrap(), memories.len());
@@ -172,7 +172,7 @@ async fn what_is_added_is_found_and_what_is_forgotten_is_not() {
     let (scope, other) = (world.scope_of(NUMBER).await, world.scope_of("+4930111111").await);
     let added = world.ingest.add(&scope, vec![NewMemory::new("Keeps bees on the roof", Origin::Api)]).await.unwrap();
     let ask = async |scope: &Scope| world.recall.ask(scope, &RecallQuery::new("bees on the roof")).await.unwrap().hits;
-    assert_eq!(ask(&scope).await[0].memory.id, added[0].id);
+    assert_eq!(ask(&scope).await[0].memory().unwrap().id, added[0].id);
     assert!(ask(&other).await.is_empty());
 
     let id = added[0].id.clone();
@@ -251,7 +251,7 @@ async fn correcting_strengthening_and_restoring_keep_what_they_should() {
     let corrected = world.ingest.update(&scope, &id, patch).await.unwrap().unwrap();
     assert_eq!((corrected.content.as_str(), corrected.salience), ("Lives in York", 0.4));
     let found = world.recall.ask(&scope, &RecallQuery::new("Leeds")).await.unwrap().hits;
-    assert!(found.iter().all(|h| !h.memory.content.contains("Leeds")));
+    assert!(found.iter().all(|h| !h.content().contains("Leeds")));
 
     let stronger = world.ingest.reinforce(&scope, &id).await.unwrap().unwrap();
     assert!((stronger.salience - 0.49).abs() < 1e-3, "{}", stronger.salience);

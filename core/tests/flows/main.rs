@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "modules of a test binary")]
 
 mod deadline;
+mod evidence;
 mod ingest;
 mod prompt;
 mod recall;

@@ -25,7 +25,7 @@ async fn when_the_embedder_fails_words_answer_and_say_so() {
     world.embedder.push(Step::Fail(gone()));
     let answer = world.recall.ask(&scope, &RecallQuery::new("bees")).await.unwrap();
     assert_eq!((answer.mode, answer.degraded), (Mode::Keyword, Some("embedding_failed")));
-    assert_eq!(answer.hits[0].memory.content, "Keeps bees on the roof");
+    assert_eq!(answer.hits[0].content(), "Keeps bees on the roof");
     let healed = world.recall.ask(&scope, &RecallQuery::new("bees")).await.unwrap();
     assert_eq!((healed.mode, healed.degraded), (Mode::Hybrid, None));
 }
@@ -106,9 +106,9 @@ async fn sectors_and_dates_narrow_the_answer() {
     let all = RecallQuery::new("bees");
     assert_eq!(ask(all.clone()).await.len(), 2);
     let episodic = ask(RecallQuery { sectors: vec![Sector::Episodic], ..all.clone() }).await;
-    assert!(episodic.len() == 1 && episodic[0].memory.sector == Sector::Episodic);
+    assert!(episodic.len() == 1 && episodic[0].memory().unwrap().sector == Sector::Episodic);
     let past = ask(RecallQuery { as_of: Some(then), ..all }).await;
-    assert!(past.len() == 1 && past[0].memory.sector == Sector::Semantic);
+    assert!(past.len() == 1 && past[0].memory().unwrap().sector == Sector::Semantic);
 }
 
 #[tokio::test]
@@ -116,14 +116,22 @@ async fn archived_memories_answer_when_asked_for_or_when_nothing_else_does() {
     let world = World::new().await;
     let scope = teach(&world, &["Kept bees once", "Keeps bees now"]).await;
     let found = world.recall.ask(&scope, &RecallQuery::new("once")).await.unwrap().hits;
-    let mut old = found[0].memory.clone();
+    let mut old = found[0].memory().unwrap().clone();
     assert_eq!(old.content, "Kept bees once");
     old.state = MemoryState::Archived;
     world.engine.memory.put_memories(&scope, &[old.clone()]).await.unwrap();
 
     let ask = async |text: &str, archived| {
         let query = RecallQuery { include_archived: archived, ..RecallQuery::new(text) };
-        world.recall.ask(&scope, &query).await.unwrap().hits.into_iter().map(|h| h.memory.content).collect::<Vec<_>>()
+        world
+            .recall
+            .ask(&scope, &query)
+            .await
+            .unwrap()
+            .hits
+            .into_iter()
+            .map(|h| h.content().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(ask("bees", false).await, ["Keeps bees now"]);
     assert_eq!(ask("bees", true).await.len(), 2);
@@ -142,8 +150,13 @@ async fn a_linked_memory_follows_its_parent_and_says_so() {
     };
     let (bees, ladder) = (found("bees").await, found("ladder").await);
     assert!(bees.len() == 1 && ladder.len() == 1);
-    let link =
-        Link::new(bees[0].memory.id.clone(), ladder[0].memory.id.clone(), 0.9, LinkKind::Manual, world.clock.now());
+    let link = Link::new(
+        bees[0].memory().unwrap().id.clone(),
+        ladder[0].memory().unwrap().id.clone(),
+        0.9,
+        LinkKind::Manual,
+        world.clock.now(),
+    );
     world.engine.memory.put_links(&scope, &[link]).await.unwrap();
     let hits = found("bees").await;
     assert_eq!(hits.iter().map(|h| h.via).collect::<Vec<_>>(), [Via::Direct, Via::Link]);

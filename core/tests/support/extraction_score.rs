@@ -122,6 +122,7 @@ impl Case {
             started_at: self.started_at,
             utc_offset_minutes: self.utc_offset_minutes,
             turns: self.transcript.iter().enumerate().map(turn).collect(),
+            ..Transcript::default()
         }
     }
 

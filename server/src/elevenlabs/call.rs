@@ -1,7 +1,8 @@
 //! An event as delivered becomes a call as it was spoken.
 
+use super::claims;
+use super::lenient::{Object, Text};
 use super::wire::{Data, Event, ToolCall, TurnWire};
-use super::{claims, lenient::Object};
 use chrono::{DateTime, Duration};
 use hark_core::ingest::Call;
 use hark_core::{AgentId, ConversationId, Error, ErrorKind, Result, Speaker, Timestamp, Transcript, Turn};
@@ -34,12 +35,29 @@ pub fn to_call(body: &[u8], received_at: Timestamp) -> Result<Call> {
         transcript: data.transcript.0.as_deref().map(|turns| Transcript {
             started_at,
             utc_offset_minutes: data.metadata.0.timezone.filled().and_then(offset_minutes).unwrap_or(0),
+            caller_name: caller_name(&data),
+            agent_name: agent_name(&data),
             turns: spoken(turns),
         }),
         duration_secs: duration.and_then(|secs| u32::try_from(secs).ok()),
         started_at,
         received_at,
     })
+}
+
+/// The caller's name, as the integrator or we told the agent.
+fn caller_name(data: &Data) -> Option<String> {
+    let told = &data.conversation_initiation_client_data.0.dynamic_variables.0;
+    let name = [&told.user_name, &told.customer_name, &told.memory_user_name].into_iter().find_map(Text::filled);
+    name.map(str::to_owned)
+}
+
+/// The agent's first name: as a variable, or its display name when that is one word. "Support line (new)" is not what
+/// anybody calls it, and its words would be taken for the agent's in every question.
+fn agent_name(data: &Data) -> Option<String> {
+    let told = &data.conversation_initiation_client_data.0.dynamic_variables.0;
+    let name = told.agent_name.filled().or_else(|| data.agent_name.filled())?;
+    name.chars().all(char::is_alphabetic).then(|| name.to_owned())
 }
 
 fn corrupt(context: &'static str) -> Error {

@@ -50,6 +50,8 @@ pub struct Data {
     pub conversation_id: Text,
     /// The agent.
     pub agent_id: Text,
+    /// How it is called in the dashboard.
+    pub agent_name: Text,
     /// Who, by whoever started the conversation.
     pub user_id: Text,
     /// The turns; missing when the webhook is set to leave them out.
@@ -148,12 +150,20 @@ pub struct ClientData {
     pub dynamic_variables: Object<Variables>,
 }
 
-/// The one variable of ours that comes back.
+/// The variables that we read when they come back.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Variables {
     /// As the initiation webhook set it.
     pub memory_user_id: Text,
+    /// As the initiation webhook set it.
+    pub memory_user_name: Text,
+    /// How integrators commonly call the caller's name.
+    pub user_name: Text,
+    /// The same.
+    pub customer_name: Text,
+    /// The agent's first name, where the prompt has one.
+    pub agent_name: Text,
 }
 
 /// The OpenTelemetry form.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use hark_core::store::QueueStats;
-use hark_core::{Conversation, Hit, Link, Memory, MemoryId, Scope, ScoreParts, User};
+use hark_core::{Conversation, Hit, Item, Link, Memory, MemoryId, Scope, ScoreParts, Sector, User};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -289,21 +289,41 @@ pub struct Evidence {
 impl AnswerMemory {
     /// A hit as the agent sees it.
     pub fn of(hit: Hit, explain: bool) -> Self {
-        Self {
-            id: hit.memory.id.to_string(),
-            content: hit.memory.content,
-            sector: hit.memory.sector.name(),
-            score: rounded(hit.score),
-            salience: rounded(hit.parts.salience),
-            occurred_at: hit.memory.occurred_at,
-            source: AnswerSource {
-                conversation_id: hit.memory.provenance.conversation_id.map(|id| id.to_string()),
-                turns: hit.memory.provenance.turns,
+        let evidence = hit.evidence.map(|span| Evidence { turns: span.turns(), text: span.script() });
+        let (score, via) = (rounded(hit.score), word(&hit.via));
+        let salience = rounded(hit.parts.salience);
+        let score_parts = explain.then_some(hit.parts);
+        match hit.item {
+            Item::Memory(memory) => Self {
+                id: memory.id.to_string(),
+                content: memory.content,
+                sector: memory.sector.name(),
+                score,
+                salience,
+                occurred_at: memory.occurred_at,
+                source: AnswerSource {
+                    conversation_id: memory.provenance.conversation_id.map(|id| id.to_string()),
+                    turns: memory.provenance.turns,
+                },
+                evidence,
+                via,
+                score_parts,
+                metadata: memory.metadata,
             },
-            evidence: None,
-            via: word(&hit.via),
-            score_parts: explain.then_some(hit.parts),
-            metadata: hit.memory.metadata,
+            // What was said when: an event, if anything. It cannot be named on `/v1/memories`.
+            Item::Turn(span) => Self {
+                id: format!("turn_{}_{}", span.conversation, span.turn),
+                content: span.script(),
+                sector: Sector::Episodic.name(),
+                score,
+                salience,
+                occurred_at: span.said_at,
+                source: AnswerSource { turns: span.turns(), conversation_id: Some(span.conversation.to_string()) },
+                evidence,
+                via,
+                score_parts,
+                metadata: Map::new(),
+            },
         }
     }
 }

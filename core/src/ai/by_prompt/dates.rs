@@ -104,7 +104,12 @@ mod tests {
     /// A call on Sunday 22 November 2026, ten in the morning.
     fn day(told: Option<&str>, kind: MemoryKind, said: &str) -> Option<String> {
         let started_at = Utc.with_ymd_and_hms(2026, 11, 22, 10, 0, 0).unwrap();
-        let calendar = Calendar::of(&Transcript { started_at, utc_offset_minutes: 60, turns: Vec::new() });
+        let calendar = Calendar::of(&Transcript {
+            started_at,
+            utc_offset_minutes: 60,
+            turns: Vec::new(),
+            ..Transcript::default()
+        });
         let source = Source { told, kind, content: said, cited: said, around: said };
         resolve(&calendar, &source).map(|at| calendar.day_of(at).to_string())
     }

@@ -51,7 +51,8 @@ mod tests {
 
     fn all(turn: &str) -> Vec<String> {
         let started_at = chrono::Utc.with_ymd_and_hms(2026, 11, 22, 10, 0, 0).unwrap();
-        let anchor = Anchor::of(&Transcript { started_at, utc_offset_minutes: 0, turns: Vec::new() });
+        let anchor =
+            Anchor::of(&Transcript { started_at, utc_offset_minutes: 0, turns: Vec::new(), ..Transcript::default() });
         let cx = Context { anchor: &anchor, person: None, thing: None };
         clauses(turn).iter().filter_map(|c| find(c, &cx)).map(|d| d.content).collect()
     }

@@ -183,7 +183,7 @@ mod tests {
 
     fn calendar(offset: i32) -> Calendar {
         let started_at = chrono::Utc.with_ymd_and_hms(2026, 11, 22, 23, 30, 0).unwrap();
-        Calendar::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new() })
+        Calendar::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new(), ..Transcript::default() })
     }
 
     #[test]

@@ -145,7 +145,7 @@ mod tests {
 
     fn anchor() -> Anchor {
         let started_at = chrono::Utc.with_ymd_and_hms(2026, 11, 22, 10, 0, 0).unwrap();
-        Anchor::of(&Transcript { started_at, utc_offset_minutes: 0, turns: Vec::new() })
+        Anchor::of(&Transcript { started_at, utc_offset_minutes: 0, turns: Vec::new(), ..Transcript::default() })
     }
 
     fn request(turn: &str) -> Option<Draft> {

@@ -14,6 +14,7 @@ fn call(turns: &[(Speaker, &str)]) -> Transcript {
         started_at: chrono::Utc.with_ymd_and_hms(2026, 11, 22, 10, 0, 0).unwrap(),
         utc_offset_minutes: 0,
         turns: turns.iter().enumerate().map(turn).collect(),
+        ..Transcript::default()
     }
 }
 
@@ -99,6 +100,7 @@ proptest! {
             started_at: chrono::Utc.timestamp_opt(secs, 0).unwrap(),
             utc_offset_minutes: offset,
             turns,
+            ..Transcript::default()
         };
         let found = RuleExtractor.read(&transcript);
         prop_assert!(found.len() <= MAX_CANDIDATES);

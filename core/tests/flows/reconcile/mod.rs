@@ -86,7 +86,7 @@ impl Caller {
     pub async fn recalled(&self, question: &str, as_of: Option<Timestamp>) -> Vec<String> {
         let query = RecallQuery { as_of, ..RecallQuery::new(question) };
         let found = self.world.recall.ask(&self.scope, &query).await.unwrap();
-        found.hits.into_iter().map(|hit| hit.memory.content).collect()
+        found.hits.into_iter().filter_map(|hit| hit.memory().map(|memory| memory.content.clone())).collect()
     }
 
     /// The same stores with another judge.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 fn anchor(y: i32, m: u32, d: u32, h: u32, offset: i32) -> Anchor {
     let started_at = chrono::Utc.with_ymd_and_hms(y, m, d, h, 0, 0).unwrap();
-    Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new() })
+    Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new(), ..Transcript::default() })
 }
 
 fn sunday() -> Anchor {
@@ -77,7 +77,7 @@ proptest! {
         phrase in prop::sample::select(vec!["yesterday", "last Friday", "on Friday", "three days ago", "the 31st", "on March 3rd", "today", "last week", "last month", "two years ago", "in May", "tonight"]),
     ) {
         let started_at = chrono::Utc.timestamp_opt(secs, 0).unwrap();
-        let anchor = Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new() });
+        let anchor = Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new(), ..Transcript::default() });
         for found in anchor.find(phrase, Tense::Past) {
             prop_assert!(anchor.instant(found.day, Tense::Past) <= started_at);
             prop_assert!(found.day <= anchor.today);
@@ -90,7 +90,7 @@ proptest! {
         phrase in prop::sample::select(vec!["tomorrow", "next Friday", "on Friday", "in two weeks", "the 31st", "on March 3rd", "today", "on 29 February", "by the end of the month"]),
     ) {
         let started_at = chrono::Utc.timestamp_opt(secs, 0).unwrap();
-        let anchor = Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new() });
+        let anchor = Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new(), ..Transcript::default() });
         let found = anchor.find(phrase, Tense::Ahead);
         prop_assert_eq!(found.len(), 1);
         prop_assert!(found[0].day >= anchor.today);
@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn any_text_at_any_time_is_survived(text in "\\PC{0,120}", secs in any::<i32>(), offset in any::<i32>()) {
         let started_at = chrono::Utc.timestamp_opt(i64::from(secs) * 1000, 0).unwrap();
-        let anchor = Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new() });
+        let anchor = Anchor::of(&Transcript { started_at, utc_offset_minutes: offset, turns: Vec::new(), ..Transcript::default() });
         let _ = anchor.spell_out(&text, tense(&text));
     }
 }
@@ -107,7 +107,12 @@ proptest! {
 #[test]
 fn the_ends_of_time_are_survived() {
     for at in [DateTime::<chrono::Utc>::MIN_UTC, DateTime::<chrono::Utc>::MAX_UTC] {
-        let anchor = Anchor::of(&Transcript { started_at: at, utc_offset_minutes: 840, turns: Vec::new() });
+        let anchor = Anchor::of(&Transcript {
+            started_at: at,
+            utc_offset_minutes: 840,
+            turns: Vec::new(),
+            ..Transcript::default()
+        });
         for text in [
             "tomorrow",
             "yesterday",

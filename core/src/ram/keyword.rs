@@ -1,13 +1,11 @@
 //! Words, in memory: BM25 over one caller's documents.
 
-mod words;
-
 use crate::store::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
+use crate::text::words;
 use crate::{MemoryId, Result, Scope, Sector};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use words::words;
 
 /// How soon further occurrences of a word stop to count.
 const K1: f32 = 1.2;

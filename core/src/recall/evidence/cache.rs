@@ -1,0 +1,177 @@
+//! The turns of the callers who are on the line, in memory.
+
+use super::TurnIndex;
+use crate::ai::EmbedPurpose;
+use crate::engine::Engine;
+use crate::ingest::open_transcript;
+use crate::layer::spoken_by;
+use crate::store::Space;
+use crate::{Conversation, ConversationId, ConversationState, PageRequest, Result, Scope, User};
+use moka::sync::Cache;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Turns of a caller that are indexed at the most, the latest calls first: what a person has said in a year of weekly
+/// calls, several times over.
+const MAX_TURNS: usize = 20_000;
+
+/// Conversations read at once.
+const PAGE: usize = 100;
+
+#[derive(Debug)]
+struct Entry {
+    call_count: u64,
+    name: String,
+    index: Arc<TurnIndex>,
+}
+
+/// The vectors of one call's turns with words, one after the other.
+type CallVectors = Arc<Vec<f32>>;
+
+/// Texts embedded at once: few, so that a question that comes meanwhile does not wait long for the model.
+const BATCH: usize = 8;
+
+/// A bounded cache of callers' turns; the least recently used go first.
+///
+/// An entry is valid for the number of calls it was read at: a turn never changes, so only another call, or another
+/// name of the caller's, makes it stale.
+#[derive(Debug)]
+pub(in crate::recall) struct EvidenceCache {
+    entries: Cache<Scope, Arc<Entry>>,
+    vectors: Cache<(Scope, ConversationId, Space), CallVectors>,
+    filling: Mutex<HashSet<Scope>>,
+}
+
+impl EvidenceCache {
+    /// A cache of at most so many megabytes.
+    pub(in crate::recall) fn new(megabytes: u64) -> Self {
+        let entries = Cache::builder()
+            .weigher(|_, entry: &Arc<Entry>| u32::try_from(entry.index.bytes() + 256).unwrap_or(u32::MAX))
+            .max_capacity(megabytes * 1024 * 1024)
+            .build();
+        let vectors = Cache::builder()
+            .weigher(|_, vectors: &CallVectors| u32::try_from(vectors.len() * 4 + 256).unwrap_or(u32::MAX))
+            .max_capacity(megabytes * 1024 * 1024)
+            .build();
+        Self { entries, vectors, filling: Mutex::default() }
+    }
+
+    /// The caller's turns as they stand now.
+    pub(in crate::recall) async fn get(&self, engine: &Engine, scope: &Scope, user: &User) -> Result<Arc<TurnIndex>> {
+        if let Some(entry) = self.entries.get(scope)
+            && entry.call_count == user.call_count
+            && entry.name == user.name
+        {
+            return Ok(entry.index.clone());
+        }
+        let index = Arc::new(read(engine, scope, user).await?);
+        let entry = Entry { call_count: user.call_count, name: user.name.clone(), index: index.clone() };
+        self.entries.insert(scope.clone(), Arc::new(entry));
+        Ok(index)
+    }
+
+    /// The cosine of each turn with the question, `None` where a turn's vector is not there yet; none at all where no
+    /// vector is. Vectors are of unit length.
+    pub(in crate::recall) fn cosines(
+        &self,
+        scope: &Scope,
+        index: &TurnIndex,
+        space: &Space,
+        question: &[f32],
+    ) -> Vec<Option<f32>> {
+        let mut cosines = vec![None; index.turns().len()];
+        for call in index.calls() {
+            let key = (scope.clone(), call.conversation.clone(), space.clone());
+            let Some(vectors) = self.vectors.get(&key) else { continue };
+            let vectors = vectors.chunks_exact(space.dimensions.max(1));
+            for (cosine, vector) in cosines[call.turns.clone()].iter_mut().zip(vectors) {
+                *cosine = Some(vector.iter().zip(question).map(|(a, b)| a * b).sum());
+            }
+        }
+        cosines
+    }
+
+    /// Embeds the turns that have no vectors yet, call by call, the latest first. Only by an embedder of this machine:
+    /// what a person says is not sent out and paid for turn by turn. Does nothing while another task does it.
+    ///
+    /// # Errors
+    /// What the embedder says; what is embedded until then stays.
+    pub(in crate::recall) async fn fill(&self, engine: &Engine, scope: &Scope, index: &TurnIndex) -> Result<()> {
+        let Some(embedder) = engine.embedder.as_ref().map(|models| &models.background) else { return Ok(()) };
+        if embedder.info().remote || !self.lock().insert(scope.clone()) {
+            return Ok(());
+        }
+        let _filling = Filling { cache: self, scope };
+        let space = &embedder.info().space;
+        for call in index.calls().iter().rev() {
+            let key = (scope.clone(), call.conversation.clone(), space.clone());
+            if self.vectors.contains_key(&key) {
+                continue;
+            }
+            let texts: Vec<String> = index.turns()[call.turns.clone()].iter().map(|said| said.text.clone()).collect();
+            let mut vectors = Vec::with_capacity(texts.len() * space.dimensions);
+            for batch in texts.chunks(BATCH.min(embedder.info().max_batch.max(1))) {
+                let owners = vec![scope.clone(); batch.len()];
+                let embedded = spoken_by(owners, embedder.embed(batch, EmbedPurpose::Document(None))).await?;
+                vectors.extend(embedded.vectors.into_iter().flatten());
+            }
+            self.vectors.insert(key, Arc::new(vectors));
+        }
+        Ok(())
+    }
+
+    /// Forgets a caller at once; for erasure.
+    pub(in crate::recall) fn forget(&self, scope: &Scope) {
+        self.entries.invalidate(scope);
+        let keys: Vec<_> = self.vectors.iter().map(|(key, _)| key).filter(|key| key.0 == *scope).collect();
+        for key in keys {
+            self.vectors.invalidate(&*key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<Scope>> {
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// That one task embeds a caller's turns.
+struct Filling<'a> {
+    cache: &'a EvidenceCache,
+    scope: &'a Scope,
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        self.cache.lock().remove(self.scope);
+    }
+}
+
+async fn read(engine: &Engine, scope: &Scope, user: &User) -> Result<TurnIndex> {
+    let mut calls = Vec::new();
+    let mut turns = 0;
+    let mut page = PageRequest::first(PAGE);
+    loop {
+        let read = engine.memory.conversations(&scope.tenant, Some(&scope.caller), &page).await?;
+        for conversation in read.items.iter().filter(|c| c.state == ConversationState::Learnt) {
+            let Some(transcript) = opened(engine, scope, conversation) else { continue };
+            turns += transcript.turns.len();
+            if turns > MAX_TURNS {
+                return Ok(TurnIndex::new(calls, &user.name));
+            }
+            calls.push((conversation.id.clone(), transcript));
+        }
+        let Some(cursor) = read.next_cursor else { return Ok(TurnIndex::new(calls, &user.name)) };
+        page = PageRequest { cursor: Some(cursor), ..page };
+    }
+}
+
+/// A transcript that cannot be opened (its key is gone) costs its own words only, not the caller's other calls.
+fn opened(engine: &Engine, scope: &Scope, conversation: &Conversation) -> Option<crate::Transcript> {
+    match open_transcript(engine, &scope.tenant, conversation) {
+        Ok(transcript) => transcript,
+        Err(error) => {
+            tracing::warn!(?error, conversation_id = conversation.id.as_str(), "a transcript cannot be opened");
+            None
+        }
+    }
+}
