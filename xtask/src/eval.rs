@@ -1,6 +1,7 @@
 //! Quality on labelled examples.
 
 use crate::process::{self, Outcome, Workspace};
+use std::path::PathBuf;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -15,15 +16,40 @@ enum What {
     Extraction,
     /// How the built-in rules tell corrections, repetitions and look-alikes apart: precision and recall
     Conflicts,
+    /// How the built-in rules sort sentences into sectors: accuracy of each
+    Sectors,
+    /// How well questions find the turns that answer them, on labelled calls, by the whole of ingest and recall
+    Recall(Recall),
+}
+
+#[derive(Debug, clap::Args)]
+struct Recall {
+    /// A folder of labelled calls, one file a caller; README.md of the default one says how they are written
+    #[arg(long, default_value = "core/tests/labelled/recall")]
+    set: PathBuf,
+    /// Fits the weights of [recall.turns] to the set, and prints them
+    #[arg(long)]
+    learn: bool,
 }
 
 /// Measures, and prints the table.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
-    let test = match args.what {
+    let test = match &args.what {
         What::Extraction => "extraction",
         What::Conflicts => "conflicts",
+        What::Sectors => "sectors",
+        What::Recall(recall) => return run_recall(workspace, recall),
     };
     // One thread, so that the tables do not run into each other.
     let options = ["test", "-p", "hark-core", "--test", test, "--", "--nocapture", "--test-threads=1"];
     process::run(&mut workspace.cargo(&options))
+}
+
+fn run_recall(workspace: &Workspace, args: &Recall) -> Outcome {
+    let mut cargo = workspace.cargo(&["run", "--release", "-p", "hark-local", "--example", "recall", "--"]);
+    cargo.arg(workspace.root().join(&args.set));
+    if args.learn {
+        cargo.arg("--learn");
+    }
+    process::run(&mut cargo)
 }

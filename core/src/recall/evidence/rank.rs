@@ -45,7 +45,7 @@ pub struct TurnWeights {
     pub bias: f32,
 }
 
-/// Learnt from the labelled calls of `core/tests/labelled/recall` by `cargo xtask learn recall`.
+/// Learnt from the labelled calls of `core/tests/labelled/recall` by `cargo xtask eval recall --learn`.
 impl Default for TurnWeights {
     fn default() -> Self {
         Self {
