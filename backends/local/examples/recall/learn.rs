@@ -124,10 +124,10 @@ fn fit(all: &[&Asked]) -> Row {
         for candidate in all.iter().flat_map(|asked| &asked.candidates) {
             let p = 1.0 / (1.0 + (-dot(&candidate.row, &weights)).exp());
             let y = f64::from(u8::from(!candidate.gold.is_empty()));
-            for i in 0..FEATURES {
-                gradient[i] += (y - p) * candidate.row[i];
-                for j in 0..FEATURES {
-                    hessian[i][j] += p * (1.0 - p) * candidate.row[i] * candidate.row[j];
+            for ((line, gradient), x) in hessian.iter_mut().zip(&mut gradient).zip(candidate.row) {
+                *gradient += (y - p) * x;
+                for (cell, other) in line.iter_mut().zip(candidate.row) {
+                    *cell += p * (1.0 - p) * x * other;
                 }
             }
         }
@@ -143,9 +143,10 @@ fn fit(all: &[&Asked]) -> Row {
 fn solve(mut a: [[f64; FEATURES]; FEATURES], mut b: Row) -> Row {
     for i in 0..FEATURES {
         for j in i + 1..FEATURES {
-            let factor = a[j][i] / a[i][i];
-            for k in i..FEATURES {
-                a[j][k] -= factor * a[i][k];
+            let pivot = a[i];
+            let factor = a[j][i] / pivot[i];
+            for (cell, above) in a[j].iter_mut().zip(pivot) {
+                *cell -= factor * above;
             }
             b[j] -= factor * b[i];
         }
