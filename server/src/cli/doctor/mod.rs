@@ -11,6 +11,7 @@ use super::output::say;
 use crate::config::{Choice, Instance, Loaded, Plan};
 use crate::credentials::Credentials;
 use crate::data_dir::DataDir;
+use crate::keys;
 use hark_core::backend::{Backend, OpenContext, Registry, Role};
 use hark_core::{Error, ErrorKind, Result, SystemClock, SystemEntropy};
 use serde_json::Value;
@@ -63,7 +64,13 @@ pub(super) async fn run(loaded: &Loaded, registry: &Registry) -> Result<()> {
     let folder = DataDir::open(&loaded.config.server.data_dir);
     let ours = folder.is_ok();
     match &folder {
-        Ok(folder) => tell(Finding { what: "data folder".to_owned(), told: Ok(folder.path().display().to_string()) }),
+        Ok(folder) => {
+            tell(Finding { what: "data folder".to_owned(), told: Ok(folder.path().display().to_string()) });
+            // As the first start does it: a store that is opened below may leave a database here, and one without its
+            // keys beside it is refused.
+            let keys = keys::ensure(&loaded.config, folder, &SystemEntropy).map(|_| "are there".to_owned());
+            tell(Finding::of("encryption keys", keys, |_| String::new()));
+        }
         Err(error) if error.kind() == ErrorKind::Conflict => {
             let asked = server(loaded).await;
             tell(Finding::of("running server", asked, |_| {
@@ -266,6 +273,19 @@ mod tests {
         run(&loaded(folder.path(), "says = '{\"answer\": \"yes\"}'"), &registry()).await.unwrap();
         let error = run(&loaded(folder.path(), "denied = true\nsays = 'no'"), &registry()).await.unwrap_err();
         assert!(error.context().starts_with("2 checks failed"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_was_looked_at_first_can_be_served_and_lost_keys_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let loaded = loaded(folder.path(), "says = '{\"answer\": \"yes\"}'");
+        run(&loaded, &registry()).await.unwrap();
+        let keys = loaded.config.server.data_dir.join("keys");
+        assert!(keys.is_file());
+        std::fs::remove_file(keys).unwrap();
+        std::fs::write(loaded.config.server.data_dir.join("memory.db"), "").unwrap();
+        let error = run(&loaded, &registry()).await.unwrap_err();
+        assert!(error.context().starts_with("1 checks failed"), "{error}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
