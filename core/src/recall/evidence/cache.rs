@@ -10,6 +10,7 @@ use crate::{Conversation, ConversationId, ConversationState, PageRequest, Result
 use moka::sync::Cache;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
 
 /// Turns of a caller that are indexed at the most, the latest calls first: what a person has said in a year of weekly
 /// calls, several times over.
@@ -29,7 +30,7 @@ struct Entry {
 type CallVectors = Arc<Vec<f32>>;
 
 /// Texts embedded at once: few, so that a question that comes meanwhile does not wait long for the model.
-const BATCH: usize = 8;
+const BATCH: usize = 2;
 
 /// A bounded cache of callers' turns; the least recently used go first.
 ///
@@ -40,6 +41,8 @@ pub(in crate::recall) struct EvidenceCache {
     entries: Cache<Scope, Arc<Entry>>,
     vectors: Cache<(Scope, ConversationId, Space), CallVectors>,
     filling: Mutex<HashSet<Scope>>,
+    /// One caller's turns at a time: questions need the model more.
+    lane: Semaphore,
 }
 
 impl EvidenceCache {
@@ -53,7 +56,7 @@ impl EvidenceCache {
             .weigher(|_, vectors: &CallVectors| u32::try_from(vectors.len() * 4 + 256).unwrap_or(u32::MAX))
             .max_capacity(megabytes * 1024 * 1024)
             .build();
-        Self { entries, vectors, filling: Mutex::default() }
+        Self { entries, vectors, filling: Mutex::default(), lane: Semaphore::new(1) }
     }
 
     /// The caller's turns as they stand now.
@@ -102,6 +105,7 @@ impl EvidenceCache {
             return Ok(());
         }
         let _filling = Filling { cache: self, scope };
+        let _lane = self.lane.acquire().await;
         let space = &embedder.info().space;
         for call in index.calls().iter().rev() {
             let key = (scope.clone(), call.conversation.clone(), space.clone());
