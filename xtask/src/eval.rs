@@ -30,6 +30,9 @@ struct Recall {
     /// Fits the weights of [recall.turns] to the set, and prints them
     #[arg(long)]
     learn: bool,
+    /// Asks by words alone
+    #[arg(long)]
+    no_embedder: bool,
 }
 
 /// Measures, and prints the table.
@@ -50,6 +53,9 @@ fn run_recall(workspace: &Workspace, args: &Recall) -> Outcome {
     cargo.arg(workspace.root().join(&args.set));
     if args.learn {
         cargo.arg("--learn");
+    }
+    if args.no_embedder {
+        cargo.arg("--no-embedder");
     }
     process::run(&mut cargo)
 }
