@@ -52,9 +52,18 @@ impl Home {
         command
     }
 
-    /// Starts a server; answers once it is ready.
+    /// Starts a server; answers once it is ready. Its deadlines are those of a machine that has other things to do: what
+    /// they mean is tested on paused time.
     pub async fn serve(&self) -> Running {
         let mut command = self.command();
+        for deadline in [
+            "HARK_RECALL__BUDGET_MS",
+            "HARK_RECALL__INITIATION_BUDGET_MS",
+            "HARK_ELEVENLABS__TOOL_DEADLINE_MS",
+            "HARK_RESILIENCE__INTERACTIVE_TIMEOUT_MS",
+        ] {
+            command.env(deadline, "20000");
+        }
         command.arg("serve");
         self.serve_by(command).await
     }
