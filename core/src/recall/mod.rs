@@ -115,7 +115,7 @@ impl Recall {
         let most = evidence::most_words(query.limit, self.config.answer_words);
         let left = answer::shorten(&mut hits, query.limit, most);
         if let Some(turns) = &turns {
-            evidence::widen(&turns.index, &mut hits, self.config.excerpt_words, left);
+            evidence::widen(turns, &mut hits, self.config.excerpt_words, left);
         }
         let degraded = found
             .degraded

@@ -154,7 +154,11 @@ async fn what_was_written_by_hand_stands_beside_what_was_said() {
 
 #[tokio::test]
 async fn what_is_no_longer_true_is_not_read_out_from_the_call_it_was_said_in() {
-    let old: &[(Speaker, &str)] = &[(Agent, "Hello, how can I help?"), (User, "My email is sam@example.com.")];
+    let old: &[(Speaker, &str)] = &[
+        (Agent, "Hello, how can I help?"),
+        (User, "My email is sam@example.com."),
+        (Agent, "Noted, and I have sent the catalogue of garden umbrellas to you by post."),
+    ];
     let new: &[(Speaker, &str)] = &[(Agent, "Hello, how can I help?"), (User, "My email is carter@example.org now.")];
     let (world, scope) = after(&[("conv_1", old), ("conv_2", new)], RecallConfig::default()).await;
     let filter = hark_core::store::MemoryFilter::default();
@@ -171,6 +175,8 @@ async fn what_is_no_longer_true_is_not_read_out_from_the_call_it_was_said_in() {
     assert_eq!(done.superseded, 1);
     let hits = ask(&world, &scope, query.clone()).await;
     assert!(!said(&hits) && hits[0].content().contains("carter@example.org"), "{hits:#?}");
+    let beside = ask(&world, &scope, RecallQuery::new("catalogue of garden umbrellas")).await;
+    assert!(turn(&beside, "conv_1", 2) && !said(&beside), "nor beside what is still true: {beside:#?}");
     let past = RecallQuery { as_of: Some(world.clock.now() - chrono::Duration::hours(36)), ..query };
     assert!(said(&ask(&world, &scope, past).await));
 }

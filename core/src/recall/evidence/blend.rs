@@ -46,7 +46,8 @@ pub(in crate::recall) fn blend(
         hit.parts.turn = Some(parts);
         if let Some((at, _)) = best {
             supported.insert(at);
-            hit.evidence = Some(excerpt(index, at, &asked, config));
+            // Said in one breath with something that is no longer true: the memory speaks for itself.
+            hit.evidence = (!spoken.stale.contains(&at)).then(|| excerpt(index, at, &asked, config));
         }
         hits.push(hit);
     }

@@ -1,6 +1,6 @@
 //! What an answer may say in words, spent well.
 
-use super::{TurnIndex, count, span};
+use super::{Spoken, count, span};
 use crate::{Excerpt, Hit, Item, Said};
 use std::collections::{HashMap, HashSet};
 
@@ -27,11 +27,14 @@ pub(in crate::recall) fn cost(hit: &Hit) -> usize {
 /// Gives excerpts the turns beside them as long as words are left, from the last hit to the first: the best turns
 /// answer by themselves, while of those further down it is as likely the turn beside them that does. (Given to
 /// the best first, fewer of the right turns were within the first 200 words: docs/benchmarks.md.) A turn that is shown elsewhere is not shown again.
-pub(in crate::recall) fn widen(index: &TurnIndex, hits: &mut [Hit], excerpt_words: usize, mut left: usize) {
+pub(in crate::recall) fn widen(spoken: &Spoken, hits: &mut [Hit], excerpt_words: usize, mut left: usize) {
+    let index = &*spoken.index;
     let mut shown: HashSet<usize> = hits
         .iter()
         .filter_map(Hit::excerpt)
         .filter_map(|excerpt| index.place(&excerpt.conversation, excerpt.turn))
+        // What is no longer true is not shown beside anything either.
+        .chain(spoken.stale.iter().copied())
         .collect();
     for hit in hits.iter_mut().rev() {
         let Some(excerpt) = hit.excerpt_mut() else { continue };
