@@ -33,6 +33,7 @@ pub(in crate::recall) struct TurnIndex {
     /// For each word the turns that hold it, and how often.
     postings: HashMap<String, Vec<(u32, f32)>>,
     lengths: Vec<f32>,
+    fields: Lengths,
     callers: BTreeSet<String>,
     agents: BTreeSet<String>,
     bytes: usize,
@@ -46,6 +47,7 @@ impl TurnIndex {
         for (conversation, transcript) in calls {
             index.add(conversation, &transcript, caller);
         }
+        index.fields = index.field_lengths();
         index
     }
 
@@ -146,7 +148,7 @@ impl TurnIndex {
     /// BM25 of every turn over its three fields, as a share of the most that these words could give.
     pub(in crate::recall) fn fields(&self, weights: &HashMap<String, f32>) -> Vec<Fields> {
         let mut fields = vec![Fields::default(); self.turns.len()];
-        let lengths = self.field_lengths();
+        let lengths = &self.fields;
         let most: f32 = weights.values().map(|weight| weight * (K1 + 1.0)).sum();
         if most <= 0.0 {
             return fields;
@@ -195,7 +197,7 @@ impl TurnIndex {
                 *counts.entry(word).or_default() += 1.0;
             }
         }
-        let mean = self.field_lengths().mean[0];
+        let mean = self.fields.mean[0];
         let length = 1.0 - B + B * length / mean;
         let part = |(word, count): (&&str, &f32)| weights[*word] * count * (K1 + 1.0) / (count + K1 * length);
         if most > 0.0 { counts.iter().map(part).sum::<f32>() / most } else { 0.0 }
@@ -218,6 +220,8 @@ impl TurnIndex {
     }
 }
 
+/// How long every turn's three fields are, and are on average; the mean is at least 1 once it is counted.
+#[derive(Debug, Default)]
 struct Lengths {
     each: Vec<[f32; 3]>,
     mean: [f32; 3],
