@@ -33,9 +33,19 @@ impl Workspace {
         self.root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
     }
 
-    /// Cargo in this workspace, with nothing to read.
+    /// Cargo in this workspace, with nothing to read, as if it had been typed by hand.
+    ///
+    /// What the `cargo run` that started this program says of *its* package goes no further: build scripts watch some of
+    /// it, and LanceDB stands behind one of them, so that a change between `cargo …` and `cargo xtask …` would build
+    /// its whole engine anew.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
-        self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args)
+        let mut command = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args);
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(is_about_a_package) {
+                command.env_remove(name);
+            }
+        }
+        command
     }
 
     /// Any program in this workspace, with nothing to read.
@@ -44,6 +54,11 @@ impl Workspace {
         command.args(args).current_dir(&self.root).stdin(Stdio::null());
         command
     }
+}
+
+/// Whether cargo sets this variable for the one package it builds or runs.
+fn is_about_a_package(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Runs it and lets it talk.
@@ -77,4 +92,21 @@ fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     command.get_args().fold(name, |line, arg| format!("{line} {}", arg.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_hears_nothing_of_the_package_that_called_it() {
+        let workspace = Workspace::find().unwrap();
+        let cargo = workspace.cargo(&["--version"]);
+        // Cargo runs this very test with the variables of xtask's package.
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some());
+        for name in ["CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR", "CARGO_MANIFEST_DIR"] {
+            assert!(cargo.get_envs().any(|(key, value)| key == name && value.is_none()), "{name} is passed on");
+        }
+        assert!(!is_about_a_package("CARGO_TARGET_DIR") && !is_about_a_package("CARGO_HOME"));
+    }
 }
