@@ -70,7 +70,8 @@ fn run_recall(workspace: &Workspace, args: &Recall) -> Outcome {
     let hark = match &args.hark {
         Some(hark) => std::path::absolute(hark).map_err(|e| format!("{}: {e}", hark.display()))?,
         None => {
-            let mut cargo = workspace.cargo(&["build", "--release", "-p", "hark-server"]);
+            // The same packages as above, so that LanceDB is built with the same features, once.
+            let mut cargo = workspace.cargo(&["build", "--release", "-p", "hark-server", "-p", "hark-bench"]);
             build::pick(&build::programs(cargo.arg("--message-format=json-render-diagnostics"))?, "hark")?
         }
     };

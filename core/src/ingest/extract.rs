@@ -1,7 +1,7 @@
 //! The transcript is sealed, and what the extractor made of it is saved before anything else happens: a model
 //! never says the same thing twice, so a re-run reads instead of asking (and paying) again.
 
-use super::{Call, IngestConfig};
+use super::{Call, IngestConfig, outcomes};
 use crate::cost::{self, Account};
 use crate::crypt::{Purpose, Sealed};
 use crate::engine::Engine;
@@ -82,10 +82,12 @@ pub(super) async fn checkpointed(
     if let Some(saved) = &conversation.extraction {
         return open(engine, scope, conversation, saved);
     }
-    let extraction = match ask(engine, config, scope, conversation, transcript).await {
+    let mut extraction = match ask(engine, config, scope, conversation, transcript).await {
         Ok(candidates) => Extraction { candidates, stand_in: false, replaces: 0 },
         Err(error) => stand_in(engine, config, transcript, since, error).await?,
     };
+    // Saved with the rest: what was open then is not what is open when a walk is done again.
+    outcomes::add(engine, scope, &conversation.id, transcript, &mut extraction.candidates).await?;
     let sealed = seal(engine, scope, conversation, &extraction)?;
     let saving = Conversation { extraction: Some(sealed), ..conversation.clone() };
     let stored = engine.memory.save_conversation(&scope.tenant, &saving).await?;

@@ -79,8 +79,19 @@ pub(super) fn doc(memory: &Memory) -> KeywordDoc {
 /// The text of [`doc`].
 pub(crate) fn findable(memory: &Memory) -> String {
     let day = memory.occurred_at.format("%-d %B %Y");
-    let key = memory.slot.as_ref().map(|slot| slot.key.replace('_', " ")).unwrap_or_default();
+    let key = memory.slot.as_ref().map(|slot| asked_for_by(&slot.key)).unwrap_or_default();
     format!("{} ({day}) {key}", memory.content).trim_end().to_owned()
+}
+
+/// The words by which a named value is asked for, whatever words it was given in: "Where does she live?" means an address.
+fn asked_for_by(key: &str) -> String {
+    let also = match key {
+        "address" => " lives",
+        "name" => " called",
+        "phone" => " number",
+        _ => "",
+    };
+    format!("{}{also}", key.replace('_', " "))
 }
 
 /// The vectors of one caller's memories in the space that serves, none without an embedder; on the account that is open or else their conversation's.

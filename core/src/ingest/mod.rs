@@ -12,6 +12,7 @@ mod config;
 mod extract;
 mod index;
 mod link;
+mod outcomes;
 mod rebuild;
 mod reconcile;
 mod space;

@@ -4,7 +4,7 @@ use super::config::IngestConfig;
 use crate::ai::by_prompt::summarise;
 use crate::cost::{Account, charged_to};
 use crate::engine::Engine;
-use crate::recall::speak;
+use crate::recall::{is_open, speak};
 use crate::store::MemoryFilter;
 use crate::{Memory, MemoryState, PageRequest, Result, Scope};
 
@@ -16,7 +16,11 @@ pub(super) async fn write(engine: &Engine, config: &IngestConfig, scope: &Scope)
     let mut memories = engine.memory.list_memories(scope, &filter, &PageRequest::first(LOOKED_AT)).await?.items;
     let now = engine.clock.now();
     let left = |m: &Memory| m.effective_salience(now);
-    memories.sort_by(|a, b| left(b).total_cmp(&left(a)).then_with(|| a.id.cmp(&b.id)));
+    // What somebody waits for comes before what is known.
+    memories.sort_by(|a, b| {
+        let by_salience = || left(b).total_cmp(&left(a)).then_with(|| a.id.cmp(&b.id));
+        is_open(b, now).cmp(&is_open(a, now)).then_with(by_salience)
+    });
     let sentences: Vec<String> = memories.iter().map(speak).collect();
     let most = config.summary_sentences;
     let by_model = match &engine.chat {

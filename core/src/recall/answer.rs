@@ -74,6 +74,6 @@ fn capitalised(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-fn mentions_a_year(text: &str) -> bool {
+pub(super) fn mentions_a_year(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_digit()).any(|w| w.len() == 4 && (w.starts_with("19") || w.starts_with("20")))
 }

@@ -38,7 +38,7 @@ pub struct RecallConfig {
     pub min_turn_score: f32,
     /// What each feature of a turn counts.
     pub turns: TurnWeights,
-    /// Memories in `memory_context`, promises not counted.
+    /// Memories in `memory_context`, and as many open promises and complaints before them.
     pub context_memories: usize,
     /// Characters of `memory_context` at the most.
     pub context_chars: usize,
@@ -46,6 +46,11 @@ pub struct RecallConfig {
     pub greeting_named: String,
     /// `memory_greeting` for a known caller without a name.
     pub greeting_known: String,
+    /// `memory_greeting` for a caller whose name is known, when a promise of the agent's is open; `{matter}` stands for
+    /// it: "the callback we promised for Friday 27 November 2026". Empty: the greeting never asks after anything.
+    pub greeting_named_open: String,
+    /// The same for a known caller without a name.
+    pub greeting_known_open: String,
     /// `memory_greeting` for a stranger.
     pub greeting_unknown: String,
 }
@@ -70,6 +75,8 @@ impl Default for RecallConfig {
             context_chars: 1_200,
             greeting_named: "Hi {name}, good to hear from you again. How can I help?".into(),
             greeting_known: "Hello, good to hear from you again. How can I help?".into(),
+            greeting_named_open: "Hi {name}, good to hear from you again. Are you calling about {matter}?".into(),
+            greeting_known_open: "Hello, good to hear from you again. Are you calling about {matter}?".into(),
             greeting_unknown: "Hello, how can I help?".into(),
         }
     }

@@ -2,15 +2,13 @@
 
 use super::answer::{sentence, spoken_date};
 use super::config::RecallConfig;
+use super::matters;
 use crate::engine::Engine;
 use crate::store::MemoryFilter;
 use crate::{Memory, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
 
 /// Memories looked at to choose from: the newest so many.
 const LOOKED_AT: usize = 200;
-
-/// Days after its date until which a promise still counts as open.
-const PROMISE_DAYS: i64 = 30;
 
 /// The initiation webhook's variables, apart from ids and tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,15 +47,13 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     if user.call_count == 0 && newest.is_empty() {
         return Ok(Introduction { name: user.name, ..Introduction::neutral(config) });
     }
-    let greeting = if user.name.is_empty() {
-        config.greeting_known.clone()
-    } else {
-        config.greeting_named.replace("{name}", &user.name)
-    };
+    let now = engine.clock.now();
+    let (open, others) = choose(newest, config.context_memories, now);
+    let greeting = greeting(config, &user.name, &open);
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
-    let chosen = choose(newest, config.context_memories, engine.clock.now());
+    let sentences = open.iter().map(|memory| matters::told(memory, now)).chain(others.iter().map(sentence));
     Ok(Introduction {
-        context: context(&chosen, config.context_chars),
+        context: context(sentences, config.context_chars),
         greeting,
         is_returning: true,
         call_count: user.call_count,
@@ -66,34 +62,37 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     })
 }
 
-/// Open promises first, soonest first; then the memories that matter most now. Of several names only the newest.
-fn choose(memories: Vec<Memory>, most: usize, now: Timestamp) -> Vec<Memory> {
-    let (mut promises, mut others): (Vec<_>, Vec<_>) =
-        memories.into_iter().partition(|m| m.kind == MemoryKind::Promise && is_open(m, now));
-    promises.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
-    promises.truncate(most);
-    others.sort_by(|a, b| matters(b, now).total_cmp(&matters(a, now)).then_with(|| a.id.cmp(&b.id)));
+/// Asks after the open promise that is due first, where it can be put to the caller.
+fn greeting(config: &RecallConfig, name: &str, open: &[Memory]) -> String {
+    let plain = if name.is_empty() { &config.greeting_known } else { &config.greeting_named };
+    let asking = if name.is_empty() { &config.greeting_known_open } else { &config.greeting_named_open };
+    let matter = open.iter().find_map(matters::asked_after).filter(|_| !asking.is_empty());
+    let template = if matter.is_some() { asking } else { plain };
+    template.replace("{name}", name).replace("{matter}", &matter.unwrap_or_default())
+}
+
+/// What is open, promises before complaints, soonest first; then the memories that matter most now. Of several names only
+/// the newest.
+fn choose(memories: Vec<Memory>, most: usize, now: Timestamp) -> (Vec<Memory>, Vec<Memory>) {
+    let (mut open, mut others): (Vec<_>, Vec<_>) = memories.into_iter().partition(|m| matters::is_open(m, now));
+    open.sort_by(matters::order);
+    open.truncate(most);
+    others.sort_by(|a, b| weight(b, now).total_cmp(&weight(a, now)).then_with(|| a.id.cmp(&b.id)));
     let mut named = false;
     others.retain(|m| m.kind != MemoryKind::Name || !std::mem::replace(&mut named, true));
     others.truncate(most);
-    promises.extend(others);
-    promises
-}
-
-fn is_open(promise: &Memory, now: Timestamp) -> bool {
-    (now - promise.occurred_at).num_days() <= PROMISE_DAYS
+    (open, others)
 }
 
 /// Salience that is left, and a little for being new: of two equal ones the newer is told.
-fn matters(memory: &Memory, now: Timestamp) -> f64 {
+fn weight(memory: &Memory, now: Timestamp) -> f64 {
     let days = (now - memory.learnt_at).num_seconds().max(0) as f64 / 86_400.0;
     memory.effective_salience(now) + 0.3 * (-days / 30.0).exp()
 }
 
-fn context(memories: &[Memory], most_chars: usize) -> String {
+fn context(sentences: impl Iterator<Item = String>, most_chars: usize) -> String {
     let mut text = String::new();
-    for memory in memories {
-        let next = sentence(memory);
+    for next in sentences {
         if text.chars().count() + next.chars().count() + 1 > most_chars {
             break;
         }

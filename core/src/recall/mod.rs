@@ -10,6 +10,7 @@ mod evidence;
 mod expand;
 mod fallback;
 mod introduce;
+mod matters;
 mod score;
 mod search;
 
@@ -18,6 +19,8 @@ pub use cache::CallerCache;
 pub use config::{RecallConfig, Weights};
 pub use evidence::{TurnParts, TurnWeights};
 pub use introduce::Introduction;
+pub(crate) use matters::due;
+pub use matters::{is_open, is_overdue};
 
 use crate::cost::{Account, charged_at_least_to};
 use crate::engine::Engine;

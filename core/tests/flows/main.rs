@@ -11,3 +11,4 @@ mod reconcile;
 mod space;
 mod stand_in;
 mod world;
+mod year;

@@ -7,11 +7,15 @@ use crate::app::App;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use hark_core::recall::{is_open, is_overdue};
 use hark_core::store::MemoryFilter;
-use hark_core::{MemoryState, Scope, Sector, User};
+use hark_core::{MemoryKind, MemoryState, PageRequest, Scope, Sector, User};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
+
+/// Memories in which open matters are looked for: the newest so many, as for the context of a call.
+const OPEN_AMONG: usize = 200;
 
 /// A caller, with what is remembered in numbers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,6 +25,25 @@ pub struct UserDetail {
     pub user: UserView,
     /// Active memories by sector; all five are there.
     pub sectors: BTreeMap<&'static str, u64>,
+    /// Promises that nobody has said are kept and complaints that nobody has said are settled, among the newest 200
+    /// memories; latest date first.
+    pub open: Vec<OpenMatter>,
+}
+
+/// Something the caller or the company waits for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OpenMatter {
+    /// The memory.
+    pub id: String,
+    /// The memory's sentence.
+    pub content: String,
+    /// A promise or a complaint.
+    #[schema(value_type = String, example = "promise")]
+    pub kind: MemoryKind,
+    /// The day it is about: of a promise the day it was promised for, where one was named.
+    pub occurred_at: DateTime<Utc>,
+    /// Whether the day it was promised for is over.
+    pub overdue: bool,
 }
 
 /// What an erasure removed, in numbers only.
@@ -82,7 +105,21 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<UserDetail>
     let (scope, user) = find(&app, &id).await?;
     let mut sectors: BTreeMap<_, _> = Sector::ALL.into_iter().map(|sector| (sector.name(), 0)).collect();
     sectors.extend(app.engine.memory.sector_counts(&scope).await?.into_iter().map(|(s, count)| (s.name(), count)));
-    Ok(Json(UserDetail { user: user.into(), sectors }))
+    Ok(Json(UserDetail { user: user.into(), sectors, open: open_matters(&app, &scope).await? }))
+}
+
+async fn open_matters(app: &App, scope: &Scope) -> Result<Vec<OpenMatter>, Problem> {
+    let active = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
+    let newest = app.engine.memory.list_memories(scope, &active, &PageRequest::first(OPEN_AMONG)).await?.items;
+    let now = app.engine.clock.now();
+    let open = newest.into_iter().filter(|memory| is_open(memory, now)).map(|memory| OpenMatter {
+        overdue: is_overdue(&memory, now),
+        id: memory.id.to_string(),
+        content: memory.content,
+        kind: memory.kind,
+        occurred_at: memory.occurred_at,
+    });
+    Ok(open.collect())
 }
 
 /// A caller's memories, latest first.

@@ -34,7 +34,7 @@ mod sentence;
 mod words;
 
 pub use classifier::RuleClassifier;
-pub use judge::{RuleJudge, Statement};
+pub use judge::{Fate, RuleJudge, Statement};
 
 use crate::ai::Extractor;
 use crate::{Candidate, Result, Transcript};

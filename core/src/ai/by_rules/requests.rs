@@ -33,7 +33,7 @@ pattern!(
 );
 pattern!(
     REVISED,
-    r"(?i)^(?:(?:sorry|wait|actually|no|oh)[, ]+)*(?:(?:can|could) (?:you|we) )?(?:(?:please )?(?:make|move|change) (?:it|that)(?: to| for)?|not (?:on )?[\w ]+?,(?: but| make it| on)?|(?:i|we) meant?(?: on)?|rather(?: on)?)\s+(?P<when>.+)$"
+    r"(?i)^(?:(?:sorry|wait|actually|no|oh)[, ]+)*(?:(?:can|could) (?:you|we) )?(?:(?:please )?(?:make|move|change) (?:it|that)(?: to| for)?|not (?:on )?[\w ]+?,(?: but| make it| on)?|(?:i|we) (?:meant?|said)(?: on)?|rather(?: on)?)\s+(?P<when>.+)$"
 );
 pattern!(ME, r"(?i)^\s*(?:me|us)\b\s*(?P<back>back\b)?");
 pattern!(IT, r"(?i)^\s*(?:it|that|them)\b");
@@ -188,6 +188,8 @@ mod tests {
         let mut draft = request("deliver my order on Friday please").unwrap();
         assert!(set_day(&mut draft, &anchor(), revision(&clauses("not Friday, Saturday")[0]).unwrap()));
         assert_eq!(draft.content, "Asked to deliver the order on Saturday 28 November 2026");
+        assert!(set_day(&mut draft, &anchor(), revision(&clauses("No, I said Tuesday.")[0]).unwrap()));
+        assert_eq!(draft.content, "Asked to deliver the order on Tuesday 24 November 2026");
         let mut open = request("please book an appointment").unwrap();
         assert!(set_day(&mut open, &anchor(), "Wednesday, please"));
         assert_eq!(open.slot.unwrap().key, "appointment_date");

@@ -5,7 +5,7 @@ use crate::ai::by_prompt::{JudgeContext, judge};
 use crate::ai::by_rules::{RuleJudge, Statement};
 use crate::cost::charged_at_least_to;
 use crate::engine::Engine;
-use crate::ingest::index;
+use crate::ingest::{index, outcomes};
 use crate::{JudgedBy, Judgement, Memory, Reason, Result, Scope, Sector, Verdict};
 
 /// From here on rules are not second-guessed, and no question is paid for.
@@ -23,6 +23,9 @@ pub(super) async fn hear(
     close: bool,
 ) -> Result<(Judgement, JudgedBy)> {
     let rules = RuleJudge.judge(&Statement::of(old), &Statement::of(new));
+    if let Some(judgement) = of_settled((old, new), rules) {
+        return Ok((judgement, JudgedBy::Rules));
+    }
     // Moods change; that contradicts nothing.
     if old.sector == Sector::Emotional && new.sector == Sector::Emotional && rules.verdict != Verdict::Same {
         let passing = Judgement { verdict: Verdict::Unrelated, confidence: 1.0, reason: Reason::DifferentEvent };
@@ -45,4 +48,17 @@ pub(super) async fn hear(
             Ok((rules, JudgedBy::StandIn))
         }
     }
+}
+
+/// What tells how a matter ended lets that one matter give way, and changes nothing else: its words are mostly those of
+/// what it settles, and would lead a judge astray. `None` where neither of the two tells such a thing.
+fn of_settled((old, new): (&Memory, &Memory), rules: Judgement) -> Option<Judgement> {
+    let (before, after) = (outcomes::settles(old), outcomes::settles(new));
+    if after.as_ref() == Some(&old.id) {
+        return Some(Judgement { verdict: Verdict::Update, confidence: 1.0, reason: Reason::NewerValue });
+    }
+    (before.is_some() || after.is_some()).then(|| match rules.verdict {
+        Verdict::Same => rules,
+        _ => Judgement { verdict: Verdict::Unrelated, confidence: 1.0, reason: Reason::DifferentSubject },
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::config::ReconcileConfig;
 use crate::engine::Engine;
+use crate::ingest::outcomes;
 use crate::recall::CallerCache;
 use crate::store::KeywordQuery;
 use crate::{Memory, MemoryId, MemoryState, Result, Scope};
@@ -18,7 +19,8 @@ pub(super) struct Neighbour {
     pub(super) close: bool,
 }
 
-/// The caller's active memories nearest to this one, nearest first: the best by vector, then the best by words.
+/// The caller's active memories nearest to this one, nearest first: what it settles, the best by vector, then the best by
+/// words.
 /// Without vectors, words alone.
 pub(super) async fn find(
     engine: &Engine,
@@ -38,6 +40,7 @@ pub(super) async fn find(
 
     let mut neighbours: Vec<Neighbour> = Vec::new();
     for ids in [
+        outcomes::settles(memory).into_iter().collect::<Vec<_>>(),
         by_vector.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(),
         by_words.into_iter().map(|found| found.id).collect(),
     ] {

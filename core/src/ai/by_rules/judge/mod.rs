@@ -8,12 +8,14 @@
 mod choices;
 mod cues;
 mod frames;
+mod matters;
 mod values;
 mod words;
 
 use super::sentence::pattern;
 use crate::{Judgement, Memory, MemoryKind, Reason, Slot, Timestamp, Verdict};
 use frames::Compared;
+pub use matters::Fate;
 use std::collections::BTreeSet;
 use values::Values;
 
