@@ -1,7 +1,7 @@
 //! Quality on labelled examples.
 
 use crate::process::{self, Outcome, Workspace};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,18 @@ enum What {
     Sectors,
     /// How well questions find the turns that answer them, on labelled calls, by the whole of ingest and recall
     Recall(Recall),
+    /// How well memories are found by questions in other words
+    Paraphrase(Paraphrase),
+}
+
+#[derive(Debug, clap::Args)]
+struct Paraphrase {
+    /// A folder with `pairs.tsv`, "memory TAB question" a line, and perhaps `distract.txt`, memories that answer none
+    #[arg(long, default_value = "../shared/reference/models/eval")]
+    set: PathBuf,
+    /// Asks by words alone
+    #[arg(long)]
+    no_embedder: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,20 +53,21 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
         What::Extraction => "extraction",
         What::Conflicts => "conflicts",
         What::Sectors => "sectors",
-        What::Recall(recall) => return run_recall(workspace, recall),
+        What::Recall(recall) => return run_recall(workspace, &recall.set, recall.no_embedder, recall.learn),
+        What::Paraphrase(asked) => return run_recall(workspace, &asked.set, asked.no_embedder, false),
     };
     // One thread, so that the tables do not run into each other.
     let options = ["test", "-p", "hark-core", "--test", test, "--", "--nocapture", "--test-threads=1"];
     process::run(&mut workspace.cargo(&options))
 }
 
-fn run_recall(workspace: &Workspace, args: &Recall) -> Outcome {
+fn run_recall(workspace: &Workspace, set: &Path, no_embedder: bool, learn: bool) -> Outcome {
     let mut cargo = workspace.cargo(&["run", "--release", "-p", "hark-local", "--example", "recall", "--"]);
-    cargo.arg(workspace.root().join(&args.set));
-    if args.learn {
+    cargo.arg(workspace.root().join(set));
+    if learn {
         cargo.arg("--learn");
     }
-    if args.no_embedder {
+    if no_embedder {
         cargo.arg("--no-embedder");
     }
     process::run(&mut cargo)

@@ -48,7 +48,7 @@ pub(crate) async fn run(world: &World, callers: &[Caller]) -> Outcome {
     for (caller, labelled) in callers.iter().enumerate() {
         for question in &labelled.questions {
             let gold: BTreeSet<_> = question.evidence.iter().cloned().collect();
-            let hits = world.ask(labelled, &question.q, CANDIDATES).await?;
+            let hits = world.ask(&labelled.caller, &question.q, CANDIDATES).await?;
             let candidates = hits.iter().filter_map(|hit| {
                 let carried = turns(hit).intersection(&gold).cloned().collect();
                 Some(Candidate { row: row(&hit.parts.turn?), gold: carried })

@@ -6,16 +6,19 @@
 //! cargo run --release -p hark-local --example recall -- DIR --learn
 //! ```
 //!
-//! A folder of JSON files, one a caller: see `core/tests/labelled/recall`. `--no-embedder` asks by words alone,
+//! A folder of JSON files, one a caller: see `core/tests/labelled/recall`; or of memories and questions for them in other
+//! words: see `pairs.rs`. `--no-embedder` asks by words alone,
 //! `--recall JSON` changes `[recall]`, `--learn` fits the weights of `[recall.turns]` to the set.
 
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 
 mod learn;
+mod pairs;
 mod set;
 mod world;
 
 use hark_core::recall::RecallConfig;
+use pairs::Pairs;
 use set::{Caller, Scores};
 use std::error::Error;
 use std::path::PathBuf;
@@ -36,12 +39,17 @@ async fn main() -> Outcome {
             other => folder = Some(PathBuf::from(other)),
         }
     }
-    let callers = Caller::read(&folder.ok_or("name the folder of the set")?)?;
+    let folder = folder.ok_or("name the folder of the set")?;
+    let pairs = Pairs::read(&folder)?;
+    let callers = if pairs.is_some() { Vec::new() } else { Caller::read(&folder)? };
     let mut config: RecallConfig = serde_json::from_value(recall)?;
     if learn {
         (config.answer_words, config.min_turn_score) = (usize::MAX / 100, 0.0);
     }
     let world = World::open(embedder, config).await?;
+    if let Some(pairs) = pairs {
+        return pairs.measure(&world).await;
+    }
     for caller in &callers {
         world.learn(caller).await?;
     }
@@ -51,7 +59,7 @@ async fn main() -> Outcome {
     let mut all = Scores::default();
     for caller in &callers {
         for question in &caller.questions {
-            let hits = world.ask(caller, &question.q, 10).await?;
+            let hits = world.ask(&caller.caller, &question.q, 10).await?;
             all.add(&question.kind, question, &hits);
         }
     }

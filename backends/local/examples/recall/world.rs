@@ -6,13 +6,13 @@ use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::backend::{OpenContext, Registry};
 use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
-use hark_core::ingest::{Call, Ingest, IngestConfig};
+use hark_core::ingest::{Call, Ingest, IngestConfig, NewMemory};
 use hark_core::layer::Profiles;
 use hark_core::people::{Claim, People};
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::testkit::SeededEntropy;
 use hark_core::testkit::fixtures::{tenant, vault};
-use hark_core::{Clock, ConversationId, Hit, IdentityKind, RecallQuery, Scope, SystemClock, Transcript, Turn};
+use hark_core::{Clock, ConversationId, Hit, IdentityKind, Origin, RecallQuery, Scope, SystemClock, Transcript, Turn};
 use hark_local::{BUILTIN, register};
 use serde_json::json;
 use std::sync::Arc;
@@ -87,16 +87,25 @@ impl World {
             };
             self.ingest.call(&tenant(), call).await?;
         }
-        self.recall.warm(&self.scope(caller).await?).await?;
+        self.recall.warm(&self.scope(&caller.caller).await?).await?;
         Ok(())
     }
 
-    async fn scope(&self, caller: &Caller) -> Outcome<Scope> {
-        let user = self.people.by_reference(&tenant(), &caller.caller).await?.ok_or("unknown caller")?;
+    /// Memories as an integrator writes them.
+    pub(crate) async fn remember(&self, caller: &str, memories: &[&str]) -> Outcome {
+        let user = self.people.admit_reference(&tenant(), caller).await?.ok_or("a caller needs an id")?;
+        let scope = Scope { tenant: tenant(), caller: user.id };
+        let new = memories.iter().map(|content| NewMemory::new(*content, Origin::Api)).collect();
+        self.ingest.add(&scope, new).await?;
+        Ok(())
+    }
+
+    async fn scope(&self, caller: &str) -> Outcome<Scope> {
+        let user = self.people.by_reference(&tenant(), caller).await?.ok_or("unknown caller")?;
         Ok(Scope { tenant: tenant(), caller: user.id })
     }
 
-    pub(crate) async fn ask(&self, caller: &Caller, question: &str, limit: usize) -> Outcome<Vec<Hit>> {
+    pub(crate) async fn ask(&self, caller: &str, question: &str, limit: usize) -> Outcome<Vec<Hit>> {
         let scope = self.scope(caller).await?;
         let query = RecallQuery { limit, ..RecallQuery::new(question) };
         Ok(self.recall.ask(&scope, &query).await?.hits)

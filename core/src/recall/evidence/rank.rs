@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A turn that shares no word with the question needs this cosine.
-const MIN_COSINE: f32 = 0.35;
+const MIN_COSINE: f32 = 0.2;
 
 /// Section `[recall.turns]`: what each feature of a turn counts. Features of words and vectors are scaled to the
 /// spread they have over the caller's turns for this question (standard deviations above the mean), so that weights
