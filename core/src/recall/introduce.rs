@@ -4,7 +4,7 @@ use super::answer::{sentence, spoken_date};
 use super::config::RecallConfig;
 use crate::engine::Engine;
 use crate::store::MemoryFilter;
-use crate::{Memory, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
+use crate::{Memory, MemoryId, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
 
 /// Memories looked at to choose from: the newest so many.
 const LOOKED_AT: usize = 200;
@@ -27,6 +27,8 @@ pub struct Introduction {
     pub call_count: u64,
     /// The last call's day, as one would say it; empty when there was none.
     pub last_call: String,
+    /// The memories that the context tells of, in its order.
+    pub memories: Vec<MemoryId>,
 }
 
 impl Introduction {
@@ -38,6 +40,7 @@ impl Introduction {
             is_returning: false,
             call_count: 0,
             last_call: String::new(),
+            memories: Vec::new(),
         }
     }
 }
@@ -56,8 +59,10 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     };
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
     let chosen = choose(newest, config.context_memories, engine.clock.now());
+    let (context, told) = context(&chosen, config.context_chars);
     Ok(Introduction {
-        context: context(&chosen, config.context_chars),
+        context,
+        memories: chosen.into_iter().take(told).map(|memory| memory.id).collect(),
         greeting,
         is_returning: true,
         call_count: user.call_count,
@@ -90,17 +95,18 @@ fn matters(memory: &Memory, now: Timestamp) -> f64 {
     memory.effective_salience(now) + 0.3 * (-days / 30.0).exp()
 }
 
-fn context(memories: &[Memory], most_chars: usize) -> String {
+/// The sentences that have room, and how many memories they tell of.
+fn context(memories: &[Memory], most_chars: usize) -> (String, usize) {
     let mut text = String::new();
-    for memory in memories {
+    for (told, memory) in memories.iter().enumerate() {
         let next = sentence(memory);
         if text.chars().count() + next.chars().count() + 1 > most_chars {
-            break;
+            return (text, told);
         }
         if !text.is_empty() {
             text.push(' ');
         }
         text.push_str(&next);
     }
-    text
+    (text, memories.len())
 }

@@ -21,6 +21,8 @@ pub struct UserDetail {
     pub user: UserView,
     /// Active memories by sector; all five are there.
     pub sectors: BTreeMap<&'static str, u64>,
+    /// Each sector's share of the active memories, 0 to 1; all 0 where there are none.
+    pub sector_shares: BTreeMap<&'static str, f64>,
 }
 
 /// What an erasure removed, in numbers only.
@@ -82,7 +84,10 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<UserDetail>
     let (scope, user) = find(&app, &id).await?;
     let mut sectors: BTreeMap<_, _> = Sector::ALL.into_iter().map(|sector| (sector.name(), 0)).collect();
     sectors.extend(app.engine.memory.sector_counts(&scope).await?.into_iter().map(|(s, count)| (s.name(), count)));
-    Ok(Json(UserDetail { user: user.into(), sectors }))
+    let all = sectors.values().sum::<u64>().max(1) as f64;
+    let share = |count: u64| (count as f64 / all * 10_000.0).round() / 10_000.0;
+    let sector_shares = sectors.iter().map(|(sector, count)| (*sector, share(*count))).collect();
+    Ok(Json(UserDetail { user: user.into(), sectors, sector_shares }))
 }
 
 /// A caller's memories, latest first.
