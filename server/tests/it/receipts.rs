@@ -98,6 +98,7 @@ async fn what_failed_is_told_as_it_was_and_kept_when_the_truth_is_back() {
         hark.switches.set(Part::Truth, fault);
         let answer = hark.ask(json!({"query": "parcel", "conversation_id": "conv_1"})).await;
         assert_eq!(answer["degraded"], true);
+        hark.later(Duration::seconds(1));
         hark.post("/webhooks/conversation-initiation", ringing("conv_1", NUMBER)).await;
         hark.later(Duration::seconds(1));
     }
