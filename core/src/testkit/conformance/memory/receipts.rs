@@ -254,7 +254,7 @@ pub async fn a_review_outlives_its_memory_but_not_its_caller(store: Arc<dyn Memo
     let rejected = review("mem_1", 1, ReviewDecision::Reject, true);
     store.put_review(&scope, &rejected).await.must();
     store.delete_memories(&scope, &memory_ids(&["mem_1"])).await.must();
-    assert_eq!(store.reviews(&scope).await.must(), [rejected.clone()]);
+    assert_eq!(store.reviews(&scope).await.must(), std::slice::from_ref(&rejected));
     store.erase_user(&scope).await.must();
     assert_eq!(store.reviews(&scope).await.must(), []);
     assert_eq!(store.labels(&tenant(), &PageRequest::first(9)).await.must().items, []);
