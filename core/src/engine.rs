@@ -5,6 +5,7 @@ use crate::cost::Meter;
 use crate::crypt::Vault;
 use crate::ingest::NextSpace;
 use crate::layer::{EmbeddingTiers, Profiles};
+use crate::receipts::Recorder;
 use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
 use crate::{Clock, Entropy};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Engine {
     pub embeddings: Option<Arc<EmbeddingTiers>>,
     /// What models cost.
     pub meter: Arc<Meter>,
+    /// What agents were told.
+    pub receipts: Arc<Recorder>,
     /// What makes candidates of transcripts.
     pub extractor: Arc<dyn Extractor>,
     /// What steps in when the extractor has failed for too long; `None` where the extractor needs no model.

@@ -13,8 +13,10 @@ pub mod ingest;
 pub mod job;
 pub mod layer;
 pub mod people;
+pub mod quality;
 pub mod ram;
 pub mod recall;
+pub mod receipts;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -8,6 +8,7 @@ use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
 use hark_core::layer::Breaker;
 use hark_core::people::People;
+use hark_core::quality::Quality;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
@@ -94,7 +95,7 @@ pub struct WorkerSettings {
     pub repair_every: Duration,
     /// How often vectors and words are compacted.
     pub optimise_every: Duration,
-    /// How often embeddings that are no longer needed are removed.
+    /// How often embeddings that are no longer needed, and old receipts, are removed.
     pub prune_every: Duration,
 }
 
@@ -167,6 +168,8 @@ pub struct App {
     pub ingest: Ingest,
     /// A question becomes an answer.
     pub recall: Recall,
+    /// How good what is remembered is.
+    pub quality: Quality,
     /// What configuration says.
     pub settings: Arc<Settings>,
     /// Who plays which role.
@@ -201,6 +204,7 @@ impl App {
             people: People::new(engine.clone()),
             ingest: Ingest::new(engine.clone(), cache.clone(), ingest),
             recall: Recall::new(engine.clone(), cache, recall),
+            quality: Quality::new(engine.clone()),
             engine,
             settings: Arc::new(settings),
             roles: roles.into(),

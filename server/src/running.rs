@@ -20,8 +20,8 @@ use tokio::net::TcpListener;
 /// How often the histograms are folded, so that they do not grow while nobody asks for the metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// How often what models cost is kept: a killed process loses so much of it at the most.
-const KEEP_COSTS: Duration = Duration::from_secs(5);
+/// How often what models cost and what agents were told is kept: a killed process loses so much of it at the most.
+const KEEP: Duration = Duration::from_secs(5);
 
 /// What is to be started.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl Running {
 
         let lifecycle = Lifecycle::new();
         spawn_upkeep(&app, &lifecycle);
-        spawn_keep_costs(&app, &lifecycle);
+        spawn_keeping(&app, &lifecycle);
         let grace = Duration::from_secs(config.server.shutdown_grace_secs);
         if start.worker {
             spawn_worker(&app, &lifecycle, worker_settings(&config.worker, grace));
@@ -102,7 +102,7 @@ impl Running {
     /// Stops: first softly, after the grace hard; then the backends are closed. The folder is free afterwards.
     pub async fn stop(self) {
         let clean = self.lifecycle.stop(self.grace).await;
-        keep_costs(&self.app).await;
+        keep(&self.app).await;
         self.backends.close().await;
         tracing::info!(clean, "stopped");
     }
@@ -204,23 +204,26 @@ fn spawn_upkeep(app: &App, lifecycle: &Lifecycle) {
     });
 }
 
-/// Also without workers: a server that only answers questions pays for embeddings.
-fn spawn_keep_costs(app: &App, lifecycle: &Lifecycle) {
+/// Also without workers: a server that only answers questions pays for embeddings, and tells agents things.
+fn spawn_keeping(app: &App, lifecycle: &Lifecycle) {
     let (app, soft) = (app.clone(), lifecycle.soft.clone());
     lifecycle.tasks.spawn(async move {
-        let mut ticks = tokio::time::interval(KEEP_COSTS);
+        let mut ticks = tokio::time::interval(KEEP);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = ticks.tick() => keep_costs(&app).await,
-                // What is charged from now on is kept when everything has ended.
+                _ = ticks.tick() => keep(&app).await,
+                // What comes from now on is kept when everything has ended.
                 () = soft.cancelled() => return,
             }
         }
     });
 }
 
-async fn keep_costs(app: &App) {
+async fn keep(app: &App) {
+    if let Err(error) = app.engine.receipts.flush().await {
+        tracing::warn!(?error, "receipts not kept");
+    }
     if let Err(error) = app.engine.meter.flush().await {
         tracing::warn!(?error, "costs not kept");
     }

@@ -5,8 +5,8 @@ use chrono::DateTime;
 use hark_core::crypt::Sealed;
 use hark_core::store::{Event, Job, JobState};
 use hark_core::{
-    AgentId, Conflict, Conversation, ConversationId, ErrorKind, Identity, Link, Memory, Provenance, Scope, Timestamp,
-    User,
+    AgentId, Conflict, Conversation, ConversationId, ErrorKind, Identity, Link, Memory, Provenance, Receipt, Review,
+    Scope, Timestamp, User,
 };
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -189,6 +189,35 @@ pub(crate) fn conflict(row: &SqliteRow) -> Result<Conflict, Fault> {
         changes: from_json(row, "changes")?,
         created_at: time(row, "created_at")?,
         resolved_at: optional_time(row, "resolved_at")?,
+    })
+}
+
+/// A row of `receipts`.
+pub(crate) fn receipt(row: &SqliteRow) -> Result<Receipt, Fault> {
+    Ok(Receipt {
+        id: text(row, "id")?,
+        kind: named(row, "kind")?,
+        caller: optional_text(row, "caller")?,
+        conversation: optional_text(row, "conversation")?,
+        agent: optional_text::<AgentId>(row, "agent")?,
+        at: time(row, "at")?,
+        took_ms: unsigned(row, "took_ms")?,
+        mode: optional_named(row, "mode")?,
+        degraded: row.try_get("degraded")?,
+        items: from_json(row, "items")?,
+        words: optional_sealed(row, "words")?,
+    })
+}
+
+/// A row of `reviews`.
+pub(crate) fn review(row: &SqliteRow) -> Result<Review, Fault> {
+    Ok(Review {
+        memory: text(row, "memory")?,
+        conversation: optional_text(row, "conversation")?,
+        decision: named(row, "decision")?,
+        at: time(row, "at")?,
+        label: row.try_get("label")?,
+        words: optional_sealed(row, "words")?,
     })
 }
 

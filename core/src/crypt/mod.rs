@@ -71,6 +71,10 @@ pub enum Purpose {
     Extraction,
     /// A caller's number or other identity.
     Identity,
+    /// What was asked of the memory, and what it told.
+    Receipt,
+    /// A sentence that a person has judged.
+    Review,
 }
 
 impl Purpose {
@@ -80,6 +84,8 @@ impl Purpose {
             Self::Transcript => "transcript",
             Self::Extraction => "extraction",
             Self::Identity => "identity",
+            Self::Receipt => "receipt",
+            Self::Review => "review",
         }
     }
 }

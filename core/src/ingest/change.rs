@@ -126,19 +126,23 @@ impl Ingest {
     }
 
     /// Forgets memories everywhere, with those that say the same and stood behind them. What one of them had taken the
-    /// place of is current again. Answers how many went.
+    /// place of is current again. What agents were told of them is no longer kept in words. Answers how many went.
     ///
     /// # Errors
     /// What the stores say. Derived stores are emptied first, so that a failure leaves the memory findable in the
     /// truth and can be repeated, never words without a row.
     pub async fn forget(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
         let ids = self.with_repeats(scope, ids).await?;
-        self.remove(scope, &ids).await
+        self.blank_receipts(scope, &ids).await?;
+        let forgotten = self.remove(scope, &ids).await?;
+        // Once more, for an answer that was under way.
+        self.blank_receipts(scope, &ids).await?;
+        Ok(forgotten)
     }
 
     /// These memories, and those that were found to say the same: to forget a sentence is to forget it however often
     /// it was said.
-    async fn with_repeats(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<MemoryId>> {
+    pub(super) async fn with_repeats(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<MemoryId>> {
         let mut all = ids.to_vec();
         for conflict in self.engine.memory.conflicts_of(scope, ids).await? {
             let repeats =
@@ -181,6 +185,8 @@ impl Ingest {
         self.engine.jobs.delete_events(&scope.tenant, &events).await?;
         // What still waits to be kept would bring the conversations' names back.
         self.engine.meter.flush().await?;
+        // Written later they would be left out; here is where their conversations can still be told.
+        self.keep_receipts().await;
         let erased = self.engine.memory.erase_user(scope).await?;
         // Once more, as in `forget`.
         self.engine.vectors.erase(scope).await?;

@@ -5,7 +5,7 @@ use super::{Call, IngestConfig, outcomes};
 use crate::cost::{self, Account};
 use crate::crypt::{Purpose, Sealed};
 use crate::engine::Engine;
-use crate::{Candidate, Conversation, Error, ErrorKind, Result, Scope, TenantId, Timestamp, Transcript};
+use crate::{Candidate, Conversation, Error, ErrorKind, MemoryId, Result, Scope, TenantId, Timestamp, Transcript};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -62,11 +62,23 @@ pub(super) fn seal_transcript(engine: &Engine, tenant: &TenantId, call: &Call) -
         .transpose()
 }
 
-pub(crate) fn open_transcript(engine: &Engine, tenant: &TenantId, of: &Conversation) -> Result<Option<Transcript>> {
+/// What was said in a conversation; `None` where it was not kept.
+///
+/// # Errors
+/// `Corrupt` or `Config` when the vault cannot open it.
+pub fn open_transcript(engine: &Engine, tenant: &TenantId, of: &Conversation) -> Result<Option<Transcript>> {
     of.transcript
         .as_ref()
         .map(|sealed| engine.vault.open_json(tenant, Purpose::Transcript, of.id.as_str(), sealed))
         .transpose()
+}
+
+/// How sure the extractor was of each memory of its saved reading.
+pub(crate) fn confidences(engine: &Engine, scope: &Scope, of: &Conversation) -> Result<Vec<(MemoryId, f32)>> {
+    let Some(sealed) = &of.extraction else { return Ok(Vec::new()) };
+    let saved = open(engine, scope, of, sealed)?;
+    let id = |index| MemoryId::derived(&scope.tenant, &of.id, saved.place(index));
+    Ok(saved.candidates.iter().enumerate().map(|(index, candidate)| (id(index), candidate.confidence)).collect())
 }
 
 /// The saved extraction, or a new one, saved. `since` is when the event arrived: an extractor that has failed

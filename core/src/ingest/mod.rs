@@ -14,7 +14,9 @@ mod index;
 mod link;
 mod outcomes;
 mod rebuild;
+mod receipts;
 mod reconcile;
+mod reject;
 mod space;
 mod store;
 mod summary;
@@ -22,10 +24,12 @@ mod summary;
 pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
-pub(crate) use extract::open_transcript;
+pub(crate) use extract::confidences;
+pub use extract::open_transcript;
 pub(crate) use index::findable;
 pub use rebuild::Lag;
 pub use reconcile::{Decision, JudgeChoice, ReconcileConfig, Reconciled};
+pub use reject::open_label;
 pub use space::{NextSpace, SpaceCheck, check_space};
 
 use crate::cost::{Account, charged_to};
@@ -141,11 +145,13 @@ impl Ingest {
         };
         if !transcript.has_user_words() {
             self.keep(tenant, &call, Some(user.id), ConversationState::Ignored).await?;
+            self.claim_receipts(tenant, &call).await?;
             return Ok(Ingested::just(Outcome::Ignored { why: "no_user_words" }));
         }
         let conversation = self.keep(tenant, &call, Some(user.id.clone()), ConversationState::Learning).await?;
         // A conversation stays its first caller's, whatever this event claims.
         let scope = Scope { tenant: tenant.clone(), caller: conversation.caller.clone().unwrap_or(user.id) };
+        self.claim_receipts(tenant, &call).await?;
         let account = Account {
             tenant: tenant.clone(),
             conversation: Some(conversation.id.clone()),

@@ -1,6 +1,7 @@
 //! Candidates become rows of the truth.
 
 use super::extract::Extraction;
+use super::reject::Rejected;
 use crate::ai::Classified;
 use crate::engine::Engine;
 use crate::{
@@ -11,7 +12,7 @@ use std::collections::HashSet;
 
 /// Writes the memories and, where the call told it, how the caller wants to be called. Ids are derived from
 /// the conversation and the place in its saved extraction. What is there already stays as it is: it may have been
-/// corrected, strengthened or superseded since.
+/// corrected, strengthened or superseded since. What a person has rejected is left out.
 pub(super) async fn write(
     engine: &Engine,
     scope: &Scope,
@@ -21,16 +22,21 @@ pub(super) async fn write(
     candidates: Vec<(Candidate, Classified)>,
 ) -> Result<Vec<MemoryId>> {
     let now = engine.clock.now();
+    let rejected = Rejected::of(engine, scope, conversation).await?;
     let mut name = None;
     let mut memories = Vec::with_capacity(candidates.len());
     for (index, (candidate, classified)) in candidates.into_iter().enumerate() {
+        let id = MemoryId::derived(&scope.tenant, conversation, extraction.place(index));
+        if rejected.holds(&id, &candidate) {
+            continue;
+        }
         if candidate.kind == MemoryKind::Name
             && let Some(slot) = candidate.slot.as_ref().filter(|s| s.key == "name")
         {
             name = Some(slot.value.clone());
         }
         memories.push(Memory {
-            id: MemoryId::derived(&scope.tenant, conversation, extraction.place(index)),
+            id,
             content: candidate.content,
             sector: classified.sector,
             kind: candidate.kind,

@@ -5,7 +5,7 @@ use super::config::RecallConfig;
 use super::matters;
 use crate::engine::Engine;
 use crate::store::MemoryFilter;
-use crate::{Memory, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
+use crate::{Memory, MemoryId, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
 
 /// Memories looked at to choose from: the newest so many.
 const LOOKED_AT: usize = 200;
@@ -25,6 +25,8 @@ pub struct Introduction {
     pub call_count: u64,
     /// The last call's day, as one would say it; empty when there was none.
     pub last_call: String,
+    /// The memories that the context tells of, in its order.
+    pub memories: Vec<MemoryId>,
 }
 
 impl Introduction {
@@ -36,6 +38,7 @@ impl Introduction {
             is_returning: false,
             call_count: 0,
             last_call: String::new(),
+            memories: Vec::new(),
         }
     }
 }
@@ -51,9 +54,12 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     let (open, others) = choose(newest, config.context_memories, now);
     let greeting = greeting(config, &user.name, &open);
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
-    let sentences = open.iter().map(|memory| matters::told(memory, now)).chain(others.iter().map(sentence));
+    let sentences: Vec<String> =
+        open.iter().map(|memory| matters::told(memory, now)).chain(others.iter().map(sentence)).collect();
+    let (context, told) = context(&sentences, config.context_chars);
     Ok(Introduction {
-        context: context(sentences, config.context_chars),
+        context,
+        memories: open.into_iter().chain(others).take(told).map(|memory| memory.id).collect(),
         greeting,
         is_returning: true,
         call_count: user.call_count,
@@ -90,16 +96,17 @@ fn weight(memory: &Memory, now: Timestamp) -> f64 {
     memory.effective_salience(now) + 0.3 * (-days / 30.0).exp()
 }
 
-fn context(sentences: impl Iterator<Item = String>, most_chars: usize) -> String {
+/// The sentences that have room, and how many they are.
+fn context(sentences: &[String], most_chars: usize) -> (String, usize) {
     let mut text = String::new();
-    for next in sentences {
+    for (told, next) in sentences.iter().enumerate() {
         if text.chars().count() + next.chars().count() + 1 > most_chars {
-            break;
+            return (text, told);
         }
         if !text.is_empty() {
             text.push(' ');
         }
-        text.push_str(&next);
+        text.push_str(next);
     }
-    text
+    (text, sentences.len())
 }

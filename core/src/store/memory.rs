@@ -5,7 +5,8 @@ use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
     AgentId, Change, Conflict, ConflictId, ConflictState, Conversation, ConversationId, Identity, Link, LinkId, Memory,
-    MemoryId, MemoryState, Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+    MemoryId, MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp,
+    User, UserId,
 };
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -216,6 +217,49 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// A tenant's costs that pass the filter, added up by group, in the order of the groups' names; what belongs
     /// to none comes first. Groups without any cost are left out.
     async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>>;
+
+    // ---- receipts and reviews; none of them raises a revision, since no answer depends on them
+
+    /// Keeps what agents were told, all or none. An id that is there already is left as it is. A receipt of a caller who is
+    /// not known is left out: a late write must not bring an erased person back. Each memory that a new receipt returned,
+    /// and that is its caller's, counts as recalled once more ([`MemoryStore::recalls`]); what was remembered was not
+    /// recalled.
+    async fn put_receipts(&self, tenant: &TenantId, receipts: &[Receipt]) -> Result<()>;
+
+    /// The receipts of a conversation, earliest first (ties by id).
+    async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>>;
+
+    /// Gives the caller's receipts of no conversation from `from` to `until`, both included, to this one. Answers how
+    /// many.
+    async fn claim_receipts(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<u64>;
+
+    /// Takes the words away from the caller's receipts that returned one of these memories. Answers how many had some.
+    async fn blank_receipts(&self, scope: &Scope, memories: &[MemoryId]) -> Result<u64>;
+
+    /// Removes all tenants' receipts from before that moment. Answers how many. What was recalled stays counted.
+    async fn prune_receipts(&self, before: Timestamp) -> Result<u64>;
+
+    /// How often, and when last, the caller's memories of these ids were recalled; those that never were are left out.
+    async fn recalls(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<(MemoryId, Recalls)>>;
+
+    /// Notes what a person decided about a memory of the caller's, in place of what was decided before. It outlives the
+    /// memory, not the caller. An unknown caller is an error of kind `Conflict`, and nothing is noted.
+    async fn put_review(&self, scope: &Scope, review: &Review) -> Result<()>;
+
+    /// The reviews of the caller, latest first (ties by memory).
+    async fn reviews(&self, scope: &Scope) -> Result<Vec<Review>>;
+
+    /// A tenant's reviews that were released as labels, latest first (ties by memory).
+    async fn labels(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Review>>;
+
+    /// How many memories of these states a tenant has; of all, if none is named.
+    async fn count_of(&self, tenant: &TenantId, states: &[MemoryState]) -> Result<u64>;
 
     // ---- maintenance: walks over everybody; each item carries its own scope
 

@@ -3,7 +3,8 @@
 
 use super::{MockClock, SeededEntropy};
 use crate::crypt::{Keyring, Sealed, Vault};
-use crate::store::{KeywordDoc, NewEvent, NewJob, VectorRow};
+use crate::receipts::{ReceiptConfig, Recorder};
+use crate::store::{KeywordDoc, MemoryStore, NewEvent, NewJob, VectorRow};
 use crate::{
     Clock, Conversation, ConversationId, ConversationState, EventId, Identity, IdentityKind, IndexState, Memory,
     MemoryId, MemoryKind, MemoryState, Origin, Provenance, Scope, Sector, Speaker, TenantId, Timestamp, Transcript,
@@ -58,6 +59,11 @@ pub fn scopes() -> [Scope; 3] {
 /// A vault whose keys are the same each time.
 pub fn vault() -> Vault {
     Vault::new(Keyring::generate(&SeededEntropy::new(7)), Arc::new(SeededEntropy::new(8)))
+}
+
+/// A recorder of receipts with the defaults.
+pub fn recorder(store: Arc<dyn MemoryStore>, clock: Arc<dyn Clock>) -> Arc<Recorder> {
+    Arc::new(Recorder::new(ReceiptConfig::default(), store, vault(), clock, Arc::new(SeededEntropy::new(9))))
 }
 
 /// An identity as the vault makes it.
@@ -126,6 +132,7 @@ pub fn transcript(turns: &[(Speaker, &str)]) -> Transcript {
         text: (*text).to_owned(),
         at_secs,
         after_recall: false,
+        tools: Vec::new(),
     };
     let turns = (0..).step_by(5).zip(turns).map(turn).collect();
     Transcript { started_at: start(), turns, ..Transcript::default() }

@@ -6,7 +6,7 @@ use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
-    Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+    MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp, User, UserId,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -78,5 +78,15 @@ scripted! {
     fn replace_extraction(tenant: &TenantId, id: &ConversationId, standing: &Sealed, new: &Sealed) -> bool;
     fn add_costs(tenant: &TenantId, rows: &[CostRow]) -> ();
     fn costs(tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Vec<CostSum>;
+    fn put_receipts(tenant: &TenantId, receipts: &[Receipt]) -> ();
+    fn receipts_of(tenant: &TenantId, conversation: &ConversationId) -> Vec<Receipt>;
+    fn claim_receipts(scope: &Scope, id: &ConversationId, from: Timestamp, until: Timestamp) -> u64;
+    fn blank_receipts(scope: &Scope, memories: &[MemoryId]) -> u64;
+    fn prune_receipts(before: Timestamp) -> u64;
+    fn recalls(scope: &Scope, ids: &[MemoryId]) -> Vec<(MemoryId, Recalls)>;
+    fn put_review(scope: &Scope, review: &Review) -> ();
+    fn reviews(scope: &Scope) -> Vec<Review>;
+    fn labels(tenant: &TenantId, page: &PageRequest) -> Page<Review>;
+    fn count_of(tenant: &TenantId, states: &[MemoryState]) -> u64;
     fn ping() -> ();
 }

@@ -53,6 +53,7 @@ fn extraction(user: &str) -> Result<String> {
         text: line.said.clone(),
         at_secs: line.turn,
         after_recall: line.recited,
+        tools: Vec::new(),
     });
     let call = Transcript {
         started_at: started_at.to_utc(),

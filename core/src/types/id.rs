@@ -73,6 +73,10 @@ id!(
     ConflictId
 );
 id!(
+    /// What an agent was told on one occasion (`rcp_…`).
+    ReceiptId
+);
+id!(
     /// A raw event as it was delivered (`evt_…`).
     EventId
 );

@@ -8,13 +8,15 @@ mod link;
 mod memory;
 mod page;
 mod recall;
+mod receipt;
+mod review;
 mod scope;
 mod transcript;
 mod user;
 
 pub use conflict::{Change, Conflict, ConflictState, JudgedBy, Judgement, Reason, Resolution, Standing, Verdict};
 pub use conversation::{Conversation, ConversationState};
-pub use id::{AgentId, ConflictId, ConversationId, EventId, JobId, LinkId, MemoryId, TenantId, UserId};
+pub use id::{AgentId, ConflictId, ConversationId, EventId, JobId, LinkId, MemoryId, ReceiptId, TenantId, UserId};
 pub use identity::{Identity, IdentityKind, normalise_number};
 pub use link::{Link, LinkKind};
 pub use memory::{
@@ -23,8 +25,10 @@ pub use memory::{
 };
 pub use page::{Cursor, Page, PageRequest};
 pub use recall::{Excerpt, Hit, Item, Mode, RecallQuery, Recalled, Said, ScoreParts, StepTimes, Via};
+pub use receipt::{Recalls, Receipt, ReceiptKind, ReceiptWords, Returned};
+pub use review::{Review, ReviewDecision, ReviewWords};
 pub use scope::Scope;
-pub use transcript::{Speaker, Transcript, Turn};
+pub use transcript::{MemoryTool, Speaker, Transcript, Turn};
 pub use user::User;
 
 pub use crate::clock::Timestamp;

@@ -13,6 +13,16 @@ pub enum Speaker {
     Agent,
 }
 
+/// A tool of ours that an agent can call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemoryTool {
+    /// It asked the memory.
+    Query,
+    /// It had something remembered.
+    Remember,
+}
+
 /// One turn. Turns without words (a tool call alone) keep their place with an empty text, so that a turn's
 /// index is its index in the platform's transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +36,9 @@ pub struct Turn {
     /// The agent said this after asking the memory in the same breath: it may be reciting.
     #[serde(default)]
     pub after_recall: bool,
+    /// The calls to our tools that the turn carries, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<MemoryTool>,
 }
 
 /// A whole call.

@@ -12,7 +12,7 @@ use hark_core::people::Claim;
 use hark_core::ram::{RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::store::{EmbeddingCache, MemoryStore};
-use hark_core::testkit::fixtures::{scopes, start, tenant, transcript, vault};
+use hark_core::testkit::fixtures::{recorder, scopes, start, tenant, transcript, vault};
 use hark_core::testkit::{MockClock, Script, SeededEntropy};
 use hark_core::{IdentityKind, IndexState, Mode, Origin, RecallQuery, Scope, Speaker};
 use std::sync::Arc;
@@ -38,6 +38,7 @@ fn world(config: &CostConfig) -> World {
     let bare = Profiles::same(paid.clone() as Arc<dyn Embedder>);
     let embedder = CachedEmbedder::around(MeteredEmbedder::around(bare, &meter), &tiers);
     let engine = Engine {
+        receipts: recorder(memory.clone(), clock.clone()),
         memory,
         jobs: Arc::new(RamJobQueue::default()),
         vectors: Arc::new(RamVectorStore::default()),

@@ -10,7 +10,7 @@ use hark_core::ingest::{Call, Ingest, IngestConfig};
 use hark_core::layer::Profiles;
 use hark_core::people::{Claim, People};
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
-use hark_core::testkit::fixtures::{tenant, transcript, vault};
+use hark_core::testkit::fixtures::{recorder, tenant, transcript, vault};
 use hark_core::testkit::{
     FakeEmbedder, FlakyEmbedder, FlakyKeywords, FlakyMemory, FlakyVectors, MockClock, Script, SeededEntropy,
 };
@@ -65,6 +65,7 @@ impl World {
             stand_in: None,
             embeddings: None,
             meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), ram.memory().unwrap(), clock.clone())),
+            receipts: recorder(ram.memory().unwrap(), clock.clone()),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
             vault: vault(),

@@ -116,7 +116,7 @@ impl Case {
                 Said::User(text) => (Speaker::User, text, false),
                 Said::AgentAfterRecall(text) => (Speaker::Agent, text, true),
             };
-            Turn { speaker, text: text.clone(), at_secs: i as u32 * 5, after_recall }
+            Turn { speaker, text: text.clone(), at_secs: i as u32 * 5, after_recall, tools: Vec::new() }
         };
         Transcript {
             started_at: self.started_at,

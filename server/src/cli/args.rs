@@ -97,6 +97,12 @@ pub enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// How good what is remembered is: counts of what was never recalled, repeated, stale, contradicted or doubtful
+    Quality {
+        /// What to do; without one, `show`.
+        #[command(subcommand)]
+        command: Option<QualityCommand>,
+    },
     /// Models of the built-in embedder
     Models {
         /// What to do.
@@ -140,6 +146,31 @@ pub enum JobsCommand {
         /// Every dead job
         #[arg(long, conflicts_with = "ids")]
         all: bool,
+    },
+}
+
+/// `hark quality`
+#[derive(Debug, Clone, Subcommand)]
+pub enum QualityCommand {
+    /// Examine memories and count what is of concern
+    Show {
+        /// Memories to examine at the most, of the callers with the newest contact first
+        #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+        sample: u32,
+        /// Ids to show of each kind
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=100))]
+        ids: u8,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the sentences that reviewers have released, in the forms of the labelled sets. They are what callers said:
+    /// the file is for its owner only, nothing leaves that no reviewer has marked with `label`, and erasing a caller does
+    /// not reach a file that was written before
+    Export {
+        /// A file that is not there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 

@@ -9,11 +9,12 @@ mod jobs;
 mod migrate;
 mod models;
 mod output;
+mod quality;
 mod reindex;
 mod serve;
 mod simulate;
 
-pub use args::{Cli, Command, ConfigCommand, JobsCommand, ModelsCommand, ServeArgs};
+pub use args::{Cli, Command, ConfigCommand, JobsCommand, ModelsCommand, QualityCommand, ServeArgs};
 
 use crate::Server;
 use crate::config::{Flags, LogFormat, LogLevel, Sources};
@@ -91,6 +92,7 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 Command::Doctor => doctor::run(&loaded, registry).await,
                 Command::Config { command } => config::run(&loaded, registry, &command),
                 Command::Jobs { command } => jobs::run(&loaded, registry, &command).await,
+                Command::Quality { command } => quality::run(&loaded, registry, command.as_ref()).await,
                 Command::Models { command } => models::run(&loaded.config, server.models.as_deref(), &command).await,
                 Command::Serve(_) | Command::Worker { .. } | Command::Demo => Ok(()),
             }

@@ -27,6 +27,7 @@ use hark_core::cost::CostConfig;
 use hark_core::ingest::{IngestConfig, ReconcileConfig};
 use hark_core::layer::{EmbeddingCacheConfig, Resilience};
 use hark_core::recall::RecallConfig;
+use hark_core::receipts::ReceiptConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -66,6 +67,8 @@ pub struct Config {
     pub cost: CostConfig,
     /// How embeddings that were paid for are remembered.
     pub embedding_cache: EmbeddingCacheConfig,
+    /// For how long it is kept what agents were told.
+    pub receipts: ReceiptConfig,
     /// Background work.
     pub worker: WorkerConfig,
     /// What is logged.
@@ -95,6 +98,7 @@ impl Default for Config {
             extraction: PromptConfig::default(),
             cost: CostConfig::default(),
             embedding_cache: EmbeddingCacheConfig::default(),
+            receipts: ReceiptConfig::default(),
             worker: WorkerConfig::default(),
             log: LogConfig::default(),
             limits: LimitsConfig::default(),
@@ -157,6 +161,7 @@ impl Config {
         self.reconcile.check(self.roles.chat.trim() != "none")?;
         self.cost.check()?;
         self.embedding_cache.check()?;
+        self.receipts.check()?;
         for (name, value) in &self.elevenlabs.variables {
             if name.starts_with("system__") {
                 return Err((

@@ -5,7 +5,7 @@ use super::lenient::{Object, Text};
 use super::wire::{Data, Event, ToolCall, TurnWire};
 use chrono::{DateTime, Duration};
 use hark_core::ingest::Call;
-use hark_core::{AgentId, ConversationId, Error, ErrorKind, Result, Speaker, Timestamp, Transcript, Turn};
+use hark_core::{AgentId, ConversationId, Error, ErrorKind, MemoryTool, Result, Speaker, Timestamp, Transcript, Turn};
 
 /// Reads a kept event. `received_at` stands in where the event does not say when the call was.
 ///
@@ -85,6 +85,7 @@ fn spoken(turns: &[Object<TurnWire>]) -> Vec<Turn> {
             Some("agent" | "assistant" | "ai") => (Speaker::Agent, text),
             _ => (Speaker::Agent, ""),
         };
+        let tools: Vec<MemoryTool> = turn.tool_calls.items().iter().filter_map(|call| tool(&call.0)).collect();
         let after_recall = match speaker {
             // Once the caller has spoken, what the agent says is an answer to that again.
             Speaker::User => {
@@ -92,22 +93,25 @@ fn spoken(turns: &[Object<TurnWire>]) -> Vec<Turn> {
                 false
             }
             Speaker::Agent => {
-                asked_memory |= turn.tool_calls.items().iter().any(|call| asks_memory(&call.0));
+                asked_memory |= tools.contains(&MemoryTool::Query);
                 asked_memory
             }
         };
         let at_secs = turn.time_in_call_secs.whole().and_then(|secs| u32::try_from(secs).ok()).unwrap_or(0);
-        spoken.push(Turn { speaker, text: text.to_owned(), at_secs, after_recall });
+        spoken.push(Turn { speaker, text: text.to_owned(), at_secs, after_recall, tools });
     }
     spoken
 }
 
-/// Whether a tool call asked us: by the name `connect` gives the tool, or by where it went.
-fn asks_memory(call: &ToolCall) -> bool {
-    let named = call.tool_name.filled() == Some("memory_query");
+/// Which tool of ours a call went to, if one: by the name `connect` gives it, or by its address.
+fn tool(call: &ToolCall) -> Option<MemoryTool> {
     let url = call.tool_details.0.url.filled().unwrap_or_default();
     let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
-    named || path.ends_with("/tools/memory-query")
+    let is = |name: &str, route: &str| call.tool_name.filled() == Some(name) || path.ends_with(route);
+    if is("memory_query", "/tools/memory-query") {
+        return Some(MemoryTool::Query);
+    }
+    is("memory_remember", "/tools/remember").then_some(MemoryTool::Remember)
 }
 
 /// Minutes east of UTC of a time zone that says so itself, such as `+02:00` or `UTC-5`. Zones with a name

@@ -10,7 +10,8 @@ use crate::elevenlabs::tool::ToolBody;
 use axum::http::HeaderMap;
 use hark_core::cost::Account;
 use hark_core::people::Claim;
-use hark_core::{AgentId, ConversationId, IdentityKind, Result, Scope, User};
+use hark_core::receipts::Note;
+use hark_core::{AgentId, ConversationId, IdentityKind, ReceiptKind, ReceiptWords, Result, Scope, Timestamp, User};
 
 /// What a tool call says about its caller. Nothing in it but the conversation and the agent is fit for a log.
 pub struct Asking {
@@ -45,6 +46,12 @@ impl Asking {
             token: header("x-memory-token").or_else(|| body.text(&["memory_token"])),
             caller_id: body.text(&["caller_id"]).filter(|number| !is_ours(number, ours)),
         }
+    }
+
+    /// The beginning of a receipt of what was asked.
+    pub fn note(&self, kind: ReceiptKind, at: Timestamp, asked: String) -> Note {
+        let (conversation, agent) = (self.conversation.clone(), self.agent.clone());
+        Note { conversation, agent, words: ReceiptWords { asked, ..Default::default() }, ..Note::new(kind, at) }
     }
 
     /// Whose account the answer is on.

@@ -3,6 +3,7 @@
 use super::costs::{ConversationCosts, of_conversation};
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppQuery, Id, page};
+use super::receipts::{self, ReceiptView};
 use super::users::find;
 use super::view::{ConversationView, Items, MemoryView};
 use crate::app::App;
@@ -34,6 +35,8 @@ pub struct ConversationDetail {
     pub conversation: ConversationView,
     /// What was learnt from it, latest date first.
     pub memories: Vec<MemoryView>,
+    /// What the agent was told before and during the call, and why, earliest first; as far back as receipts are kept.
+    pub receipts: Vec<ReceiptView>,
     /// What models have cost for it so far.
     pub costs: ConversationCosts,
 }
@@ -70,8 +73,9 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<Conversatio
         }
         None => Vec::new(),
     };
+    let receipts = receipts::of_conversation(&app, &conversation).await?;
     let costs = of_conversation(&app, &id).await?;
-    Ok(Json(ConversationDetail { conversation: ConversationView::from(&conversation), memories, costs }))
+    Ok(Json(ConversationDetail { conversation: ConversationView::from(&conversation), memories, receipts, costs }))
 }
 
 /// The caller's memories that name the conversation. Stores list by caller, so the caller's are walked through.

@@ -12,7 +12,10 @@ pub mod jobs;
 pub mod links;
 pub mod memories;
 pub mod openapi;
+pub mod quality;
+pub mod receipts;
 pub mod remember;
+pub mod reviews;
 pub mod sessions;
 pub mod tools;
 pub mod users;
@@ -49,6 +52,10 @@ pub fn router(app: App) -> Router {
         .route("/v1/sessions", post(sessions::create))
         .route("/v1/conversations", get(conversations::list))
         .route("/v1/conversations/{id}", get(conversations::read))
+        .route("/v1/quality", get(quality::read))
+        .route("/v1/reviews", get(reviews::list))
+        .route("/v1/reviews/labels", get(reviews::labels))
+        .route("/v1/reviews/{memory_id}", post(reviews::decide))
         .route("/v1/costs", get(costs::list))
         .route("/v1/queue", get(jobs::queue))
         .route("/v1/jobs", get(jobs::list))

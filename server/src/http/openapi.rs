@@ -1,8 +1,8 @@
 //! `/openapi.json`, and `/docs` where requests can be tried.
 
 use super::{
-    backends, conflicts, conversations, costs, health, jobs, links, memories, remember, sessions, tools, users,
-    webhooks,
+    backends, conflicts, conversations, costs, health, jobs, links, memories, quality, remember, reviews, sessions,
+    tools, users, webhooks,
 };
 use crate::app::App;
 use axum::Router;
@@ -20,7 +20,8 @@ use utoipa_swagger_ui::SwaggerUi;
         memories::reinforce, memories::restore, conflicts::history, conflicts::list, conflicts::resolve,
         links::of_memory, links::create, links::remove,
         users::list, users::read, users::memories, users::erase, sessions::create,
-        conversations::list, conversations::read, costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list,
+        conversations::list, conversations::read, quality::read, reviews::list, reviews::labels, reviews::decide,
+        costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list,
         backends::reset,
         health::health, health::live, health::ready, health::metrics
     ),
@@ -29,6 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
         (name = "memories", description = "Written, read, corrected and forgotten"),
         (name = "users", description = "The people who call"),
         (name = "conversations", description = "How far Hark has got with each"),
+        (name = "quality", description = "How good what is remembered is, and what a person decides"),
         (name = "operations", description = "Queue, health and metrics")
     ),
     security(("bearer" = [])),

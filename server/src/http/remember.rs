@@ -3,7 +3,7 @@
 use super::caller::Asking;
 use super::error::Problem;
 use super::extract::read_body;
-use super::tools::{UNAVAILABLE, short};
+use super::tools::{UNAVAILABLE, receipt, short};
 use crate::app::App;
 use crate::elevenlabs::tool::ToolBody;
 use axum::Json;
@@ -13,9 +13,11 @@ use axum::http::HeaderMap;
 use futures::FutureExt;
 use hark_core::cost::charged_to;
 use hark_core::ingest::NewMemory;
-use hark_core::{ErrorKind, Memory, Origin, Result, Scope};
+use hark_core::receipts::Note;
+use hark_core::{ErrorKind, Memory, Origin, ReceiptKind, Result, Scope};
 use serde::Serialize;
 use std::panic::AssertUnwindSafe;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 /// What became of it.
@@ -40,12 +42,15 @@ pub struct Remembered {
         (status = 401, body = super::error::ProblemBody), (status = 422, body = super::error::ProblemBody))
 )]
 pub async fn remember(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Json<Remembered>, Problem> {
+    let started = Instant::now();
+    let at = app.engine.clock.now();
     let body = ToolBody::read(&read_body(body, app.settings.http.tools_body_limit_bytes).await?)?;
     let Some(content) = body.text(&["content", "memory", "text"]) else {
         let detail = "`content` is required: one sentence about the caller";
         return Err(Problem::field("missing_field", "content", detail));
     };
     let asking = Asking::read(&app, &body, &headers);
+    let noted = asking.note(ReceiptKind::Remember, at, content.clone());
     let memory = NewMemory {
         sector: body.sectors()?.first().copied(),
         conversation: asking.conversation.clone(),
@@ -60,6 +65,11 @@ pub async fn remember(State(app): State<App>, headers: HeaderMap, body: Body) ->
         }
         Ok(Ok(Ok(written))) => Some(written),
         Ok(Err(_)) | Err(_) => None,
+    };
+    let noted = match &written {
+        Some(Some((scope, memory))) => Note { caller: Some(scope.caller.clone()), ..noted }.with_memory(&memory.id),
+        Some(None) => noted,
+        None => Note { degraded: Some("not_written"), ..noted },
     };
     let answer = match written {
         Some(Some((scope, memory))) => Remembered {
@@ -82,6 +92,7 @@ pub async fn remember(State(app): State<App>, headers: HeaderMap, body: Body) ->
         conversation_id = asking.conversation.as_ref().map(|id| short(id.as_str())),
         "remember"
     );
+    receipt(&app, Note { took: started.elapsed(), ..noted }, answer.summary);
     Ok(Json(answer))
 }
 

@@ -8,8 +8,10 @@ use crate::app::App;
 use crate::elevenlabs::variables::{self, InitiationData};
 use axum::Json;
 use axum::extract::State;
-use hark_core::Scope;
+use hark_core::receipts::Note;
+use hark_core::{ReceiptKind, Scope};
 use serde::Deserialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 /// Who is about to talk.
@@ -29,6 +31,11 @@ pub async fn create(
 ) -> Result<Json<InitiationData>, Problem> {
     let user = app.people.admit_reference(app.tenant(), &session.user_id).await?.ok_or_else(no_user)?;
     let scope = Scope { tenant: app.tenant().clone(), caller: user.id.clone() };
+    let (started, at) = (Instant::now(), app.engine.clock.now());
     let told = app.recall.introduce(&scope).await?;
+    // The conversation is not known yet; the call finds it by caller and time.
+    let noted = Note::new(ReceiptKind::Initiation, at).with_introduction(&told);
+    let noted = Note { caller: Some(scope.caller.clone()), took: started.elapsed(), ..noted };
+    app.engine.receipts.note(app.tenant(), noted);
     Ok(Json(variables::known(&app, &scope, &user, &told)))
 }

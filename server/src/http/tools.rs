@@ -12,7 +12,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use futures::FutureExt;
 use hark_core::cost::charged_to;
-use hark_core::{RecallQuery, Recalled, Result, Scope};
+use hark_core::receipts::Note;
+use hark_core::{RecallQuery, Recalled, ReceiptKind, Result, Scope};
 use std::panic::AssertUnwindSafe;
 use tokio::time::Instant;
 
@@ -45,6 +46,7 @@ pub async fn memory_query(
     body: Body,
 ) -> Result<Json<MemoryAnswer>, Problem> {
     let started = Instant::now();
+    let at = app.engine.clock.now();
     let body = ToolBody::read(&read_body(body, app.settings.http.tools_body_limit_bytes).await?)?;
     let query = question(&body)?;
     let asking = Asking::read(&app, &body, &headers);
@@ -64,8 +66,16 @@ pub async fn memory_query(
             Found::Unavailable("timeout")
         }
     };
+    let noted = asking.note(ReceiptKind::Query, at, query.text);
+    let noted = match &found {
+        Found::Memories(scope, recalled) => Note { caller: Some(scope.caller.clone()), ..noted }.with_answer(recalled),
+        Found::NothingAsked(scope) => Note { caller: scope.as_ref().map(|s| s.caller.clone()), ..noted },
+        Found::Unavailable(reason) => Note { degraded: Some(*reason), ..noted },
+        Found::Nobody => noted,
+    };
     let answer = answer(&app, &body, found, started);
     log(&asking, &answer);
+    receipt(&app, Note { took: started.elapsed(), ..noted }, &answer.body.summary);
     Ok(Json(answer.body))
 }
 
@@ -142,6 +152,12 @@ fn answer(app: &App, body: &ToolBody, found: Found, started: Instant) -> Answer 
     }
     answer.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Answer { body: answer, steps }
+}
+
+/// Hands a receipt over with what the agent was told. Nobody waits for it.
+pub(super) fn receipt(app: &App, mut note: Note, told: &str) {
+    told.clone_into(&mut note.words.told);
+    app.engine.receipts.note(app.tenant(), note);
 }
 
 /// One line a call: ids and times, never what was asked or answered.

@@ -25,6 +25,8 @@ pub struct UserDetail {
     pub user: UserView,
     /// Active memories by sector; all five are there.
     pub sectors: BTreeMap<&'static str, u64>,
+    /// Each sector's share of the active memories, 0 to 1; all 0 where there are none.
+    pub sector_shares: BTreeMap<&'static str, f64>,
     /// Promises that nobody has said are kept and complaints that nobody has said are settled, among the newest 200
     /// memories; latest date first.
     pub open: Vec<OpenMatter>,
@@ -105,7 +107,11 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<UserDetail>
     let (scope, user) = find(&app, &id).await?;
     let mut sectors: BTreeMap<_, _> = Sector::ALL.into_iter().map(|sector| (sector.name(), 0)).collect();
     sectors.extend(app.engine.memory.sector_counts(&scope).await?.into_iter().map(|(s, count)| (s.name(), count)));
-    Ok(Json(UserDetail { user: user.into(), sectors, open: open_matters(&app, &scope).await? }))
+    let all = sectors.values().sum::<u64>().max(1) as f64;
+    let share = |count: u64| (count as f64 / all * 10_000.0).round() / 10_000.0;
+    let sector_shares = sectors.iter().map(|(sector, count)| (*sector, share(*count))).collect();
+    let open = open_matters(&app, &scope).await?;
+    Ok(Json(UserDetail { user: user.into(), sectors, sector_shares, open }))
 }
 
 async fn open_matters(app: &App, scope: &Scope) -> Result<Vec<OpenMatter>, Problem> {

@@ -14,8 +14,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use hark_core::crypt::Purpose;
 use hark_core::job::{IngestConversation, JobPayload};
+use hark_core::recall::Introduction;
+use hark_core::receipts::Note;
 use hark_core::store::{Accepted, NewEvent};
-use hark_core::{ConversationId, Error, ErrorKind, EventId, Result, Scope};
+use hark_core::{ConversationId, Error, ErrorKind, EventId, ReceiptKind, Result, Scope, UserId};
 use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use tokio::time::Instant;
@@ -50,14 +52,23 @@ async fn begin(app: &App, body: &Bytes, answer_by: Instant) -> (InitiationData, 
     let Some(beginning) = Beginning::read(body, &app.settings.elevenlabs.agent_numbers) else {
         return (variables::neutral(app), "unreadable");
     };
+    let mut note = Note {
+        conversation: beginning.conversation.clone(),
+        agent: beginning.agent.clone(),
+        ..Note::new(ReceiptKind::Initiation, app.engine.clock.now())
+    };
+    let started = Instant::now();
     // In a task of its own: when the answer has to go out without it, the caller is still admitted and bound, so
     // that the tool finds them a moment later; and a panic costs the variables, not the call.
     let work = tokio::spawn({
         let app = app.clone();
         async move { introduce(&app, beginning).await }.in_current_span()
     });
-    match tokio::time::timeout_at(answer_by, work).await {
-        Ok(Ok(Ok(Some(data)))) => (data, "known"),
+    let answer = match tokio::time::timeout_at(answer_by, work).await {
+        Ok(Ok(Ok(Some((data, caller, told))))) => {
+            note = Note { caller: Some(caller), ..note }.with_introduction(&told);
+            (data, "known")
+        }
         Ok(Ok(Ok(None))) => (variables::neutral(app), "nobody"),
         Ok(Ok(Err(error))) => {
             tracing::error!(?error, "initiation degraded");
@@ -68,7 +79,13 @@ async fn begin(app: &App, body: &Bytes, answer_by: Instant) -> (InitiationData, 
             (variables::neutral(app), "failed")
         }
         Err(_) => late(app),
+    };
+    if note.caller.is_none() {
+        // Neutral values are what the agent was told, whatever was found out too late.
+        note = Note { degraded: Some(answer.1), ..note }.with_introduction(&app.recall.neutral());
     }
+    app.engine.receipts.note(app.tenant(), Note { took: started.elapsed(), ..note });
+    answer
 }
 
 fn late(app: &App) -> (InitiationData, &'static str) {
@@ -76,7 +93,8 @@ fn late(app: &App) -> (InitiationData, &'static str) {
     (variables::neutral(app), "late")
 }
 
-async fn introduce(app: &App, beginning: Beginning) -> Result<Option<InitiationData>> {
+/// The variables, for whom, and what they tell; `None` when nobody can be named.
+async fn introduce(app: &App, beginning: Beginning) -> Result<Option<(InitiationData, UserId, Introduction)>> {
     let tenant = app.tenant();
     let conversation = beginning.conversation.as_ref();
     let Some(user) = app.people.admit(tenant, conversation, &beginning.claims).await? else { return Ok(None) };
@@ -95,7 +113,7 @@ async fn introduce(app: &App, beginning: Beginning) -> Result<Option<InitiationD
         }
         .in_current_span()
     });
-    Ok(Some(data))
+    Ok(Some((data, user.id, told)))
 }
 
 /// What became of a delivery.

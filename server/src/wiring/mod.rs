@@ -19,6 +19,7 @@ use hark_core::cost::Meter;
 use hark_core::crypt::{Keyring, Vault};
 use hark_core::engine::Engine;
 use hark_core::layer::EmbeddingTiers;
+use hark_core::receipts::Recorder;
 use hark_core::store::{MemoryStore, Migration, Space};
 use hark_core::{Clock, Entropy, Error, ErrorKind, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -88,6 +89,13 @@ pub async fn wire(
         around.clock.clone(),
         settings.tenant.clone(),
     ));
+    let receipts = Arc::new(Recorder::new(
+        config.receipts.clone(),
+        memory.clone(),
+        vault.clone(),
+        around.clock.clone(),
+        around.entropy.clone(),
+    ));
     let mut models = Models::new(config.resilience.clone(), around, &meter, &cache);
     let embedder = backends.optional(plan, Role::Embedder, Backend::embedder)?;
     let embedder = embedder.map(|bare| models.embedder(name_of(plan, Role::Embedder), bare));
@@ -105,6 +113,7 @@ pub async fn wire(
         chat,
         embeddings: Some(cache),
         meter,
+        receipts,
         extractor,
         stand_in,
         vault,

@@ -1,5 +1,5 @@
 //! What is done again and again: pending memories are indexed, derived stores are compacted, embeddings that nobody
-//! needs any more are removed.
+//! needs any more and receipts that are old enough are removed.
 
 use crate::app::{App, WorkerSettings};
 use std::time::Duration;
@@ -81,6 +81,11 @@ async fn optimise(app: App) {
 }
 
 async fn prune(app: App) {
+    match app.engine.receipts.prune().await {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(receipts = removed, "old receipts removed"),
+        Err(error) => tracing::warn!(?error, "old receipts not removed"),
+    }
     let Some(embeddings) = &app.engine.embeddings else { return };
     match embeddings.prune().await {
         Ok(0) => {}

@@ -13,6 +13,7 @@ use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
 use hark_core::layer::{self, Breaker, CachedEmbedder, EmbeddingTiers, MeteredEmbedder, Resilience};
 use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
+use hark_core::receipts::{ReceiptConfig, Recorder};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
 use hark_core::{Clock, Entropy};
 use hark_server::app::{
@@ -55,15 +56,25 @@ impl Default for Harness {
 impl Harness {
     /// With other settings.
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::made(change, None, &CostConfig::default())
+        Self::made(change, None, &CostConfig::default(), ReceiptConfig::default())
     }
 
     /// With an embedder that costs money, under a model's name.
     pub(crate) fn paying(model: &str, cost: &CostConfig) -> Self {
-        Self::made(|_| {}, Some(model), cost)
+        Self::made(|_| {}, Some(model), cost, ReceiptConfig::default())
     }
 
-    fn made(change: impl FnOnce(&mut Settings), paid: Option<&str>, cost: &CostConfig) -> Self {
+    /// With receipts kept for so many days.
+    pub(crate) fn keeping(keep_days: u32) -> Self {
+        Self::made(|_| {}, None, &CostConfig::default(), ReceiptConfig { keep_days })
+    }
+
+    fn made(
+        change: impl FnOnce(&mut Settings),
+        paid: Option<&str>,
+        cost: &CostConfig,
+        receipts: ReceiptConfig,
+    ) -> Self {
         let switches = Arc::new(Switches::default());
         let clock = Arc::new(MockClock::default());
         let extractor = Arc::new(Verbatim { switches: switches.clone(), asked: 0.into() });
@@ -84,6 +95,13 @@ impl Harness {
         let letters: Arc<dyn Embedder> = Arc::new(letters);
         let guarded = layer::embedder("letters", letters, &resilience, &breaker, &entropy);
         let engine = Engine {
+            receipts: Arc::new(Recorder::new(
+                receipts,
+                memory.clone(),
+                fixtures::vault(),
+                clock.clone(),
+                entropy.clone(),
+            )),
             memory,
             jobs: Arc::new(SwitchedJobs { inner: RamJobQueue::default(), switches: switches.clone() }),
             vectors: Arc::new(RamVectorStore::default()),

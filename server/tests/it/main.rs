@@ -12,6 +12,8 @@ mod operations;
 mod outage;
 mod own_routes;
 mod post_call;
+mod quality;
+mod receipts;
 mod stores;
 mod switches;
 mod tools;

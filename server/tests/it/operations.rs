@@ -75,6 +75,10 @@ async fn the_documentation_names_every_route_and_the_key() {
         "/v1/sessions",
         "/v1/conversations",
         "/v1/conversations/{id}",
+        "/v1/quality",
+        "/v1/reviews",
+        "/v1/reviews/labels",
+        "/v1/reviews/{memory_id}",
         "/v1/costs",
         "/v1/queue",
         "/v1/jobs",
@@ -88,7 +92,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 31);
+    assert_eq!(paths.len(), 35);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);

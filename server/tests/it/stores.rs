@@ -178,6 +178,52 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.history(scope, id).await
     }
+    async fn put_receipts(&self, tenant: &TenantId, receipts: &[Receipt]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.put_receipts(tenant, receipts).await
+    }
+    async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.receipts_of(tenant, conversation).await
+    }
+    async fn claim_receipts(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.claim_receipts(scope, conversation, from, until).await
+    }
+    async fn blank_receipts(&self, scope: &Scope, memories: &[MemoryId]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.blank_receipts(scope, memories).await
+    }
+    async fn prune_receipts(&self, before: Timestamp) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.prune_receipts(before).await
+    }
+    async fn recalls(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<(MemoryId, Recalls)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.recalls(scope, ids).await
+    }
+    async fn put_review(&self, scope: &Scope, review: &Review) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.put_review(scope, review).await
+    }
+    async fn reviews(&self, scope: &Scope) -> Result<Vec<Review>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.reviews(scope).await
+    }
+    async fn labels(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Review>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.labels(tenant, page).await
+    }
+    async fn count_of(&self, tenant: &TenantId, states: &[MemoryState]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.count_of(tenant, states).await
+    }
     async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {
         self.switches.gate(Part::Truth).await?;
         self.inner.add_costs(tenant, rows).await

@@ -11,7 +11,7 @@ use hark_core::layer::Profiles;
 use hark_core::people::{Claim, People};
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::testkit::SeededEntropy;
-use hark_core::testkit::fixtures::{tenant, vault};
+use hark_core::testkit::fixtures::{recorder, tenant, vault};
 use hark_core::{Clock, ConversationId, Hit, IdentityKind, Origin, RecallQuery, Scope, SystemClock, Transcript, Turn};
 use hark_local::{BUILTIN, register};
 use serde_json::json;
@@ -46,7 +46,8 @@ impl World {
             chat: None,
             stand_in: None,
             embeddings: None,
-            meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), memory, clock.clone())),
+            meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), memory.clone(), clock.clone())),
+            receipts: recorder(memory, clock.clone()),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
             vault: vault(),
@@ -68,6 +69,7 @@ impl World {
                 text: said.text.clone(),
                 at_secs: 0,
                 after_recall: false,
+                tools: Vec::new(),
             });
             let transcript = Transcript {
                 started_at: call.started_at,

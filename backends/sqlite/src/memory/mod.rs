@@ -5,6 +5,7 @@ mod conversations;
 mod costs;
 mod links;
 mod memories;
+mod receipts;
 mod users;
 mod walks;
 
@@ -16,7 +17,7 @@ use hark_core::crypt::Sealed;
 use hark_core::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
-    Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+    MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp, User, UserId,
 };
 use sqlx::SqliteConnection;
 use std::sync::Arc;
@@ -208,6 +209,53 @@ impl MemoryStore for SqliteMemory {
 
     async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
         self.db.named("sqlite.costs", costs::sums(&self.db, tenant, filter, by).await)
+    }
+
+    async fn put_receipts(&self, tenant: &TenantId, receipts: &[Receipt]) -> Result<()> {
+        self.db.named("sqlite.put_receipts", receipts::put(&self.db, tenant, receipts).await)
+    }
+
+    async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>> {
+        self.db.named("sqlite.receipts_of", receipts::of(&self.db, tenant, conversation).await)
+    }
+
+    async fn claim_receipts(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<u64> {
+        let claimed = receipts::claim(&self.db, scope, conversation, from, until).await;
+        self.db.named("sqlite.claim_receipts", claimed)
+    }
+
+    async fn blank_receipts(&self, scope: &Scope, memories: &[MemoryId]) -> Result<u64> {
+        self.db.named("sqlite.blank_receipts", receipts::blank(&self.db, scope, memories).await)
+    }
+
+    async fn prune_receipts(&self, before: Timestamp) -> Result<u64> {
+        self.db.named("sqlite.prune_receipts", receipts::prune(&self.db, before).await)
+    }
+
+    async fn recalls(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<(MemoryId, Recalls)>> {
+        self.db.named("sqlite.recalls", receipts::recalls(&self.db, scope, ids).await)
+    }
+
+    async fn put_review(&self, scope: &Scope, review: &Review) -> Result<()> {
+        self.db.named("sqlite.put_review", receipts::review(&self.db, scope, review).await)
+    }
+
+    async fn reviews(&self, scope: &Scope) -> Result<Vec<Review>> {
+        self.db.named("sqlite.reviews", receipts::reviews(&self.db, scope).await)
+    }
+
+    async fn labels(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Review>> {
+        self.db.named("sqlite.labels", receipts::labels(&self.db, tenant, page).await)
+    }
+
+    async fn count_of(&self, tenant: &TenantId, states: &[MemoryState]) -> Result<u64> {
+        self.db.named("sqlite.count_of", receipts::count_of(&self.db, tenant, states).await)
     }
 
     async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {

@@ -197,6 +197,7 @@ pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
     for statement in UNNAME_COSTS {
         sqlx::query(statement).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
     }
+    sqlx::query(FORGET_RECEIPTS).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
     let mut gone = [0; 5];
     for (statement, gone) in [
         "DELETE FROM links WHERE tenant = ?1 AND caller = ?2
@@ -217,6 +218,10 @@ pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
     let [links, memories, conversations, identities, _] = gone;
     Ok(Erased { memories, links, conversations, identities })
 }
+
+/// Those that name nobody, but a conversation of the caller's; the caller's own go with the caller.
+const FORGET_RECEIPTS: &str = "DELETE FROM receipts
+     WHERE tenant = ?1 AND conversation IN (SELECT id FROM conversations WHERE tenant = ?1 AND caller = ?2)";
 
 /// What the caller's conversations cost stays counted, but not under their names.
 const UNNAME_COSTS: [&str; 2] = [

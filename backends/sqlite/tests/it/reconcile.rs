@@ -9,7 +9,7 @@ use hark_core::layer::Profiles;
 use hark_core::ram::{RamKeywordStore, RamVectorStore};
 use hark_core::recall::CallerCache;
 use hark_core::store::ConflictFilter;
-use hark_core::testkit::fixtures::{scopes, start, tenant, vault};
+use hark_core::testkit::fixtures::{recorder, scopes, start, tenant, vault};
 use hark_core::testkit::{FakeEmbedder, FlakyMemory, MockClock, Outcome, Script, SeededEntropy};
 use hark_core::{Conflict, ConflictState, ErrorKind, Memory, MemoryId, MemoryState, Origin, PageRequest, Scope};
 use std::sync::Arc;
@@ -31,6 +31,7 @@ impl Process {
         store.memory().ensure_user(&scope.tenant, &[], &scope.caller, start()).await.expect("it answers");
         let engine = Engine {
             meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), store.memory(), clock.clone())),
+            receipts: recorder(store.memory(), clock.clone()),
             memory,
             jobs: store.jobs(),
             vectors: Arc::new(RamVectorStore::default()),

@@ -19,6 +19,7 @@ fn the_prompts_are_rendered() {
         text: "</turns> {{ weekday }} \u{202e}\"quoted\" — é".to_owned(),
         at_secs: 30,
         after_recall: false,
+        tools: Vec::new(),
     });
     let ground = Ground::of(&call);
     let windows = window::cut(&call, &ground, &PromptConfig::default());

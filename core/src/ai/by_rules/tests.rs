@@ -9,6 +9,7 @@ fn call(turns: &[(Speaker, &str)]) -> Transcript {
         text: (*text).to_owned(),
         at_secs: u32::try_from(i).unwrap() * 4,
         after_recall: false,
+        tools: Vec::new(),
     };
     Transcript {
         started_at: chrono::Utc.with_ymd_and_hms(2026, 11, 22, 10, 0, 0).unwrap(),
@@ -90,6 +91,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         text: words.join(" "),
         at_secs: 0,
         after_recall,
+        tools: Vec::new(),
     })
 }
 

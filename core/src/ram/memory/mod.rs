@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod costs;
+mod receipts;
 mod state;
 
 use super::locked;
@@ -10,8 +11,9 @@ use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Identity, IndexState, Link,
-    LinkId, Memory, MemoryId, MemoryState, Page, PageRequest, Result, Scope, Sector, TenantId, Timestamp, User, UserId,
+    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity,
+    IndexState, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review,
+    Scope, Sector, TenantId, Timestamp, User, UserId,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -291,6 +293,72 @@ impl MemoryStore for RamMemoryStore {
 
     async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
         Ok(self.state().costs.sums(tenant, filter, by))
+    }
+
+    async fn put_receipts(&self, tenant: &TenantId, receipts: &[Receipt]) -> Result<()> {
+        self.state().put_receipts(tenant, receipts);
+        Ok(())
+    }
+
+    async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>> {
+        Ok(self.state().receipts_of(tenant, conversation))
+    }
+
+    async fn claim_receipts(
+        &self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<u64> {
+        Ok(self.state().claim_receipts(scope, conversation, from, until))
+    }
+
+    async fn blank_receipts(&self, scope: &Scope, memories: &[MemoryId]) -> Result<u64> {
+        Ok(self.state().blank_receipts(scope, memories))
+    }
+
+    async fn prune_receipts(&self, before: Timestamp) -> Result<u64> {
+        let mut state = self.state();
+        let there = state.receipts.kept.len();
+        state.receipts.kept.retain(|_, receipt| receipt.at >= before);
+        Ok((there - state.receipts.kept.len()) as u64)
+    }
+
+    async fn recalls(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<(MemoryId, Recalls)>> {
+        let state = self.state();
+        let own = ids.iter().filter(|id| state.owners.get(*id) == Some(scope));
+        Ok(own.filter_map(|id| Some((id.clone(), *state.receipts.recalls.get(id)?))).collect())
+    }
+
+    async fn put_review(&self, scope: &Scope, review: &Review) -> Result<()> {
+        let mut state = self.state();
+        if state.user(scope).is_none() {
+            return Err(Error::new(ErrorKind::Conflict, "ram.put_review", "the caller is not known"));
+        }
+        state.receipts.reviews.insert((scope.clone(), review.memory.clone()), review.clone());
+        Ok(())
+    }
+
+    async fn reviews(&self, scope: &Scope) -> Result<Vec<Review>> {
+        let state = self.state();
+        let own = state.receipts.reviews.iter().filter(|((owner, _), _)| owner == scope);
+        let mut reviews: Vec<Review> = own.map(|(_, review)| review.clone()).collect();
+        reviews.sort_by(|x, y| y.at.cmp(&x.at).then_with(|| x.memory.cmp(&y.memory)));
+        Ok(reviews)
+    }
+
+    async fn labels(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Review>> {
+        let state = self.state();
+        let released = state.receipts.reviews.iter().filter(|((owner, _), r)| owner.tenant == *tenant && r.label);
+        let released = released.map(|(_, review)| review);
+        latest_first("ram.labels", released, page, |r| (r.at, r.memory.as_str()), Review::clone)
+    }
+
+    async fn count_of(&self, tenant: &TenantId, states: &[MemoryState]) -> Result<u64> {
+        let state = self.state();
+        let own = state.memories.iter().filter(|(scope, _)| scope.tenant == *tenant).flat_map(|(_, own)| own.values());
+        Ok(own.filter(|m| states.is_empty() || states.contains(&m.state)).count() as u64)
     }
 
     async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {

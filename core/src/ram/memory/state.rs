@@ -2,6 +2,7 @@
 
 use super::conflicts;
 use super::costs::Costs;
+use super::receipts::Receipts;
 use crate::store::{Erased, Resolved, Space};
 use crate::{
     Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind,
@@ -30,6 +31,7 @@ pub(super) struct State {
     pub(super) conflicts: BTreeMap<Scope, BTreeMap<ConflictId, Conflict>>,
     pub(super) space: Option<Space>,
     pub(super) costs: Costs,
+    pub(super) receipts: Receipts,
 }
 
 impl State {
@@ -104,7 +106,9 @@ impl State {
         self.known.retain(|(tenant, ..), caller| *tenant != scope.tenant || *caller != scope.caller);
         for id in memories.keys() {
             self.owners.remove(id);
+            self.receipts.recalls.remove(id);
         }
+        self.erase_receipts(scope, &gone);
         Erased {
             memories: memories.len() as u64,
             links: links.len() as u64,
@@ -149,6 +153,7 @@ impl State {
             ids.iter().filter_map(|id| own.remove(id)).map(|memory| (memory.id, memory.superseded_by)).collect();
         for id in gone.keys() {
             self.owners.remove(id);
+            self.receipts.recalls.remove(id);
         }
         conflicts::close_ranks(own, &gone);
         if let Some(links) = self.links.get_mut(scope) {

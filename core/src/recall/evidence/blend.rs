@@ -5,7 +5,7 @@ use crate::ingest::findable;
 use crate::recall::config::RecallConfig;
 use crate::recall::search::Raw;
 use crate::text::words;
-use crate::{Excerpt, Hit, Item, Memory, MemoryId, RecallQuery, ScoreParts, Via};
+use crate::{Excerpt, Hit, Item, Memory, MemoryId, RecallQuery, ScoreParts, Sector, Via};
 use std::collections::{HashMap, HashSet};
 
 /// Turns that enter the ranking at the most.
@@ -51,7 +51,8 @@ pub(in crate::recall) fn blend(
         }
         hits.push(hit);
     }
-    if query.sectors.is_empty() {
+    // What was said when is an event, if anything: it answers where those are asked for.
+    if query.sectors.is_empty() || query.sectors.contains(&Sector::Episodic) {
         hits.extend(alone_turns(spoken, config, query, &asked, &ranked, &supported));
     }
     crate::recall::score::sort(&mut hits);

@@ -43,6 +43,7 @@ mod tests {
             include_str!("memory/maintenance.rs"),
             include_str!("memory/memories.rs"),
             include_str!("memory/people.rs"),
+            include_str!("memory/receipts.rs"),
         ],
         &[
             include_str!("vector/mod.rs"),

@@ -8,6 +8,7 @@ mod links;
 mod maintenance;
 mod memories;
 mod people;
+mod receipts;
 
 pub use conflicts::*;
 pub use conversations::*;
@@ -17,6 +18,7 @@ pub use links::*;
 pub use maintenance::*;
 pub use memories::*;
 pub use people::*;
+pub use receipts::*;
 
 use crate::store::MemoryStore;
 use crate::testkit::fixtures::{scopes, start};
@@ -124,6 +126,22 @@ macro_rules! memory_store_suite {
                 a_cost_that_cannot_be_kept_keeps_the_others_out,
                 concurrent_costs_lose_nothing,
                 erasing_a_caller_keeps_the_sums_without_the_names,
+                // receipts and reviews
+                a_receipt_comes_back_as_it_was_written,
+                receipts_come_earliest_first_of_one_conversation,
+                a_receipt_that_is_written_again_is_left_as_it_is,
+                a_receipt_of_an_unknown_caller_is_left_out,
+                what_was_returned_counts_as_recalled,
+                concurrent_receipts_lose_no_recall,
+                receipts_of_no_conversation_are_claimed_by_their_time,
+                words_are_taken_from_what_told_of_a_memory,
+                old_receipts_are_removed_and_recalls_stay,
+                receipts_and_reviews_raise_no_revision,
+                the_last_review_of_a_memory_stands,
+                a_review_outlives_its_memory_but_not_its_caller,
+                labels_are_listed_latest_first_of_one_tenant_only,
+                erasing_a_caller_removes_their_receipts,
+                memories_of_a_tenant_are_counted_by_state,
                 // maintenance
                 indexing_is_noted_for_the_callers_own_only,
                 pending_memories_come_oldest_first_of_all_tenants,
@@ -157,6 +175,7 @@ macro_rules! memory_store_durability_suite {
                 what_was_removed_stays_removed_after_reopening,
                 the_space_survives_reopening,
                 costs_survive_reopening,
+                receipts_and_reviews_survive_reopening,
             ]
         );
     };

@@ -1,0 +1,93 @@
+//! What agents were told, how often what was recalled, and what people made of it.
+
+use super::state::State;
+use crate::{
+    ConversationId, MemoryId, Recalls, Receipt, ReceiptId, ReceiptKind, Returned, Review, Scope, TenantId, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    pub(super) kept: BTreeMap<(TenantId, ReceiptId), Receipt>,
+    pub(super) recalls: BTreeMap<MemoryId, Recalls>,
+    pub(super) reviews: BTreeMap<(Scope, MemoryId), Review>,
+}
+
+impl State {
+    pub(super) fn put_receipts(&mut self, tenant: &TenantId, receipts: &[Receipt]) {
+        for receipt in receipts {
+            let scope = receipt.caller.as_ref().map(|caller| Scope::new(tenant.clone(), caller.clone()));
+            let unknown = scope.as_ref().is_some_and(|scope| !self.people.contains_key(scope));
+            let key = (tenant.clone(), receipt.id.clone());
+            if unknown || self.receipts.kept.contains_key(&key) {
+                continue;
+            }
+            self.receipts.kept.insert(key, receipt.clone());
+            if receipt.kind == ReceiptKind::Remember {
+                continue;
+            }
+            let returned: BTreeSet<&MemoryId> = memories(receipt).collect();
+            for id in returned.into_iter().filter(|id| scope.is_some() && self.owners.get(*id) == scope.as_ref()) {
+                let recalls = self.receipts.recalls.entry(id.clone());
+                let recalls = recalls.or_insert(Recalls { count: 0, last: receipt.at });
+                recalls.count += 1;
+                recalls.last = recalls.last.max(receipt.at);
+            }
+        }
+    }
+
+    pub(super) fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Vec<Receipt> {
+        let of = |((owner, _), r): &(&(TenantId, ReceiptId), &Receipt)| {
+            owner == tenant && r.conversation.as_ref() == Some(conversation)
+        };
+        let mut found: Vec<Receipt> = self.receipts.kept.iter().filter(of).map(|(_, r)| r.clone()).collect();
+        found.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        found
+    }
+
+    pub(super) fn claim_receipts(
+        &mut self,
+        scope: &Scope,
+        conversation: &ConversationId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> u64 {
+        let mut claimed = 0;
+        for receipt in self.own_receipts(scope) {
+            if receipt.conversation.is_none() && (from..=until).contains(&receipt.at) {
+                receipt.conversation = Some(conversation.clone());
+                claimed += 1;
+            }
+        }
+        claimed
+    }
+
+    pub(super) fn blank_receipts(&mut self, scope: &Scope, ids: &[MemoryId]) -> u64 {
+        let mut blanked = 0;
+        for receipt in self.own_receipts(scope) {
+            if memories(receipt).any(|id| ids.contains(id)) && receipt.words.take().is_some() {
+                blanked += 1;
+            }
+        }
+        blanked
+    }
+
+    fn own_receipts<'a>(&'a mut self, scope: &'a Scope) -> impl Iterator<Item = &'a mut Receipt> {
+        let kept = self.receipts.kept.iter_mut();
+        kept.filter(|((tenant, _), r)| *tenant == scope.tenant && r.caller.as_ref() == Some(&scope.caller))
+            .map(|(_, r)| r)
+    }
+
+    /// Forgets a caller's receipts and reviews, and those of the conversations that were the caller's.
+    pub(super) fn erase_receipts(&mut self, scope: &Scope, conversations: &BTreeSet<ConversationId>) {
+        self.receipts.kept.retain(|(tenant, _), receipt| {
+            let named = receipt.conversation.as_ref().is_some_and(|id| conversations.contains(id));
+            *tenant != scope.tenant || (receipt.caller.as_ref() != Some(&scope.caller) && !named)
+        });
+        self.receipts.reviews.retain(|(owner, _), _| owner != scope);
+    }
+}
+
+fn memories(receipt: &Receipt) -> impl Iterator<Item = &MemoryId> {
+    receipt.items.iter().filter_map(|item: &Returned| item.memory.as_ref())
+}
