@@ -96,6 +96,9 @@ pub struct WorkerSettings {
     pub optimise_every: Duration,
     /// How often embeddings that are no longer needed are removed.
     pub prune_every: Duration,
+    /// How often to look whether what has faded is to be put away: of all processes, the first to look after
+    /// `decay.every_secs` does it.
+    pub decay_poll: Duration,
 }
 
 impl Default for WorkerSettings {
@@ -108,6 +111,7 @@ impl Default for WorkerSettings {
             repair_every: Duration::from_secs(60),
             optimise_every: Duration::from_secs(600),
             prune_every: Duration::from_secs(3_600),
+            decay_poll: Duration::from_secs(60),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::answer::{sentence, spoken_date};
 use super::config::RecallConfig;
+use crate::decay::DecayRates;
 use crate::engine::Engine;
 use crate::store::MemoryFilter;
 use crate::{Memory, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
@@ -55,7 +56,7 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
         config.greeting_named.replace("{name}", &user.name)
     };
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
-    let chosen = choose(newest, config.context_memories, engine.clock.now());
+    let chosen = choose(newest, config.context_memories, &engine.decay.per_day, engine.clock.now());
     Ok(Introduction {
         context: context(&chosen, config.context_chars),
         greeting,
@@ -67,12 +68,11 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
 }
 
 /// Open promises first, soonest first; then the memories that matter most now. Of several names only the newest.
-fn choose(memories: Vec<Memory>, most: usize, now: Timestamp) -> Vec<Memory> {
-    let (mut promises, mut others): (Vec<_>, Vec<_>) =
-        memories.into_iter().partition(|m| m.kind == MemoryKind::Promise && is_open(m, now));
+fn choose(memories: Vec<Memory>, most: usize, rates: &DecayRates, now: Timestamp) -> Vec<Memory> {
+    let (mut promises, mut others): (Vec<_>, Vec<_>) = memories.into_iter().partition(|m| is_open_promise(m, now));
     promises.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
     promises.truncate(most);
-    others.sort_by(|a, b| matters(b, now).total_cmp(&matters(a, now)).then_with(|| a.id.cmp(&b.id)));
+    others.sort_by(|a, b| matters(b, rates, now).total_cmp(&matters(a, rates, now)).then_with(|| a.id.cmp(&b.id)));
     let mut named = false;
     others.retain(|m| m.kind != MemoryKind::Name || !std::mem::replace(&mut named, true));
     others.truncate(most);
@@ -80,14 +80,15 @@ fn choose(memories: Vec<Memory>, most: usize, now: Timestamp) -> Vec<Memory> {
     promises
 }
 
-fn is_open(promise: &Memory, now: Timestamp) -> bool {
-    (now - promise.occurred_at).num_days() <= PROMISE_DAYS
+/// Whether it is a promise that somebody still waits for.
+pub(crate) fn is_open_promise(memory: &Memory, now: Timestamp) -> bool {
+    memory.kind == MemoryKind::Promise && (now - memory.occurred_at).num_days() <= PROMISE_DAYS
 }
 
 /// Salience that is left, and a little for being new: of two equal ones the newer is told.
-fn matters(memory: &Memory, now: Timestamp) -> f64 {
+fn matters(memory: &Memory, rates: &DecayRates, now: Timestamp) -> f64 {
     let days = (now - memory.learnt_at).num_seconds().max(0) as f64 / 86_400.0;
-    memory.effective_salience(now) + 0.3 * (-days / 30.0).exp()
+    memory.effective_salience(rates, now) + 0.3 * (-days / 30.0).exp()
 }
 
 fn context(memories: &[Memory], most_chars: usize) -> String {

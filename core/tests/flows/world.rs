@@ -67,6 +67,8 @@ impl World {
             meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), ram.memory().unwrap(), clock.clone())),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
+            decay: Default::default(),
+            link: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy,

@@ -107,6 +107,8 @@ pub async fn wire(
         meter,
         extractor,
         stand_in,
+        decay: config.decay,
+        link: config.link,
         vault,
         clock: around.clock.clone(),
         entropy: around.entropy.clone(),

@@ -49,6 +49,8 @@ impl World {
             meter: Arc::new(Meter::new(&CostConfig::default(), tenant(), memory, clock.clone())),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
+            decay: Default::default(),
+            link: Default::default(),
             vault: vault(),
             clock,
             entropy,

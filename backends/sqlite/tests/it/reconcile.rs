@@ -42,6 +42,8 @@ impl Process {
             embeddings: None,
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
+            decay: Default::default(),
+            link: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),

@@ -2,6 +2,7 @@
 
 use super::conflicts;
 use super::costs::Costs;
+use super::upkeep::Leases;
 use crate::store::{Erased, Resolved, Space};
 use crate::{
     Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind,
@@ -30,6 +31,7 @@ pub(super) struct State {
     pub(super) conflicts: BTreeMap<Scope, BTreeMap<ConflictId, Conflict>>,
     pub(super) space: Option<Space>,
     pub(super) costs: Costs,
+    pub(super) leases: Leases,
 }
 
 impl State {
