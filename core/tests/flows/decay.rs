@@ -58,7 +58,8 @@ async fn everything(world: &World, scope: &Scope) -> (Vec<Memory>, Vec<Link>) {
 /// Sweeps to the end, whenever the last one was.
 async fn sweep_now(engine: &Engine) -> Swept {
     let eager = Engine { decay: DecayConfig { every_secs: 0, ..engine.decay }, ..engine.clone() };
-    sweep(&eager).await.unwrap().unwrap()
+    // A clock that went back finds that the last one is not over yet.
+    sweep(&eager).await.unwrap().unwrap_or(Swept { finished: true, ..Swept::default() })
 }
 
 proptest! {
@@ -68,7 +69,7 @@ proptest! {
     #[test]
     fn when_and_how_often_it_is_swept_changes_nothing(
         seed in any::<u64>(),
-        mut stops in prop::collection::vec(0..400_i64, 0..12),
+        mut stops in prop::collection::vec(-400..400_i64, 0..12),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
