@@ -4,8 +4,8 @@ use super::{Ingest, index};
 use crate::job::{EmbedMemories, JobPayload, LinkMemories};
 use crate::store::Erased;
 use crate::{
-    ConflictState, ConversationId, Error, EventId, IndexState, Memory, MemoryId, PageRequest, Resolution, Result,
-    Scope, Sector, Timestamp,
+    ConflictState, ConversationId, Error, EventId, IndexState, Memory, MemoryId, MemoryState, PageRequest, Resolution,
+    Result, Scope, Sector, Timestamp,
 };
 
 /// Event types a conversation may have left in the inbox.
@@ -71,12 +71,26 @@ impl Ingest {
                 if let Some(metadata) = patch.metadata {
                     memory.metadata = metadata;
                 }
+                if patch.salience.is_some() || patch.decay_rate.is_some() {
+                    self.reconsider(memory, now);
+                }
             })
             .await?;
         if says_otherwise && changed.is_some() {
             self.link_anew(scope, id).await?;
         }
         Ok(changed)
+    }
+
+    /// What was archived and would not be as it is now comes back: whether it was put away before it was corrected or
+    /// not must make no difference.
+    fn reconsider(&self, memory: &mut Memory, now: Timestamp) {
+        if memory.state == MemoryState::Archived {
+            memory.state = MemoryState::Active;
+            if self.engine.decay.archives(memory, now) {
+                memory.state = MemoryState::Archived;
+            }
+        }
     }
 
     /// Automatic links were made of what it said before.

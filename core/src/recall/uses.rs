@@ -32,7 +32,7 @@ impl LinkUses {
         let now = engine.clock.now();
         let counts = |link: &Link| link.weight_used(engine.decay.link_per_day, engine.link.gain, now).is_some();
         let links: Vec<Link> = links.into_iter().filter(counts).collect();
-        if links.is_empty() || engine.link.gain <= 0.0 {
+        if links.is_empty() {
             return;
         }
         let mut noted = self.noted();

@@ -5,7 +5,7 @@ use crate::world::World;
 use chrono::Duration;
 use hark_core::decay::{DecayConfig, sweep};
 use hark_core::engine::Engine;
-use hark_core::ingest::{Decision, NewMemory};
+use hark_core::ingest::{Decision, MemoryPatch, NewMemory};
 use hark_core::{Clock, Memory, MemoryState, Origin, RecallQuery, Recalled, Resolution, Speaker, Standing, reinforced};
 
 /// Put away, as the sweep does after half a year.
@@ -79,6 +79,23 @@ async fn restoring_what_is_current_changes_nothing() {
     assert_eq!(caller.world.ingest.restore(&caller.scope, &told.id).await.unwrap(), Some(told.clone()));
     assert_eq!(caller.now(&told.id).await, told);
     assert_eq!(caller.world.ingest.restore(&caller.scope, &"mem_missing".into()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_correction_by_hand_brings_it_back_where_it_would_no_longer_be_archived() {
+    let caller = Caller::new().await;
+    let old = archived(&caller, "Kept bees in Leeds").await;
+    let update = async |patch| caller.world.ingest.update(&caller.scope, &old.id, patch).await.unwrap().unwrap();
+    let sentence = MemoryPatch { content: Some("Kept bees in York".into()), ..MemoryPatch::default() };
+    assert_eq!(update(sentence).await.state, MemoryState::Archived);
+    let more = MemoryPatch { salience: Some(0.5), ..MemoryPatch::default() };
+    assert_eq!(update(more).await.state, MemoryState::Archived, "of 0.5 too little is left");
+    let never = MemoryPatch { decay_rate: Some(Some(0.0)), ..MemoryPatch::default() };
+    let back = update(never).await;
+    assert_eq!((back.state, back.salience), (MemoryState::Active, 0.5));
+    caller.world.clock.advance(Duration::days(9_999));
+    swept(&caller.world).await;
+    assert_eq!(caller.now(&old.id).await.state, MemoryState::Active);
 }
 
 #[tokio::test]
