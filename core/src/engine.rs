@@ -1,8 +1,9 @@
 //! Everything the flows need, in one value that is cheap to clone.
 
-use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
+use crate::ai::{ChatModel, Classifier, Embedder, EmbedderInfo, Extractor};
 use crate::cost::Meter;
 use crate::crypt::Vault;
+use crate::decay::{DecayConfig, LinkConfig};
 use crate::ingest::NextSpace;
 use crate::layer::{EmbeddingTiers, Profiles};
 use crate::receipts::Recorder;
@@ -40,6 +41,10 @@ pub struct Engine {
     pub stand_in: Option<Arc<dyn Extractor>>,
     /// What gives sentences a sector.
     pub classifier: Arc<dyn Classifier>,
+    /// How fast memories and links fade.
+    pub decay: DecayConfig,
+    /// When memories are linked.
+    pub link: LinkConfig,
     /// Encryption and keyed hashes.
     pub vault: Vault,
     /// Time.
@@ -49,6 +54,11 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// From this cosine on two memories are about the same thing.
+    pub(crate) fn link_threshold(&self, embedder: &EmbedderInfo) -> f32 {
+        self.link.threshold.unwrap_or(embedder.link_threshold)
+    }
+
     /// The same engine for work that somebody waits for: it has no more patience with its models than a caller on
     /// the phone.
     pub(crate) fn hurried(&self) -> Self {

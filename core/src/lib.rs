@@ -6,6 +6,7 @@ pub mod backend;
 pub mod clock;
 pub mod cost;
 pub mod crypt;
+pub mod decay;
 pub mod engine;
 pub mod entropy;
 pub mod error;

@@ -97,6 +97,9 @@ pub struct WorkerSettings {
     pub optimise_every: Duration,
     /// How often embeddings that are no longer needed, and old receipts, are removed.
     pub prune_every: Duration,
+    /// How often to look whether what has faded is to be put away: of all processes, the first to look after
+    /// `decay.every_secs` does it.
+    pub decay_poll: Duration,
 }
 
 impl Default for WorkerSettings {
@@ -109,6 +112,7 @@ impl Default for WorkerSettings {
             repair_every: Duration::from_secs(60),
             optimise_every: Duration::from_secs(600),
             prune_every: Duration::from_secs(3_600),
+            decay_poll: Duration::from_secs(60),
         }
     }
 }

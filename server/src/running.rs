@@ -103,6 +103,7 @@ impl Running {
     pub async fn stop(self) {
         let clean = self.lifecycle.stop(self.grace).await;
         keep(&self.app).await;
+        self.app.recall.keep_uses().await;
         self.backends.close().await;
         tracing::info!(clean, "stopped");
     }

@@ -26,6 +26,7 @@ use std::time::Instant;
 
 const RECALL: &str = include_str!("../tests/quality/recall.tsv");
 const SAME: &str = include_str!("../tests/quality/same.tsv");
+const LABELLED: &str = include_str!("../../../core/tests/labelled/conflicts.json");
 const ROUNDS: usize = 10;
 
 #[tokio::main]
@@ -69,6 +70,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for threshold in [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8] {
         let (linked, chance) = (eval::reaching(threshold, &same), eval::reaching(threshold, &unrelated));
         println!("threshold {threshold}: {linked:.2} of the same linked, {chance:.4} of the unrelated");
+    }
+
+    let (old, new) = eval::about_the_same(LABELLED);
+    let old = embedder.embed(&old, EmbedPurpose::Document(None)).await?.vectors;
+    let new = embedder.embed(&new, EmbedPurpose::Document(None)).await?.vectors;
+    let (same, strangers) = (eval::same(&old, &new), eval::unrelated(&old));
+    println!("labelled: {} pairs about the same, {} pairs of strangers", same.len(), strangers.len());
+    for threshold in [0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8] {
+        let (linked, chance) = (eval::reaching(threshold, &same), eval::reaching(threshold, &strangers));
+        println!("threshold {threshold}: {linked:.2} about the same linked, {chance:.4} of strangers");
     }
 
     let (cpu, started) = (cpu_ms(), Instant::now());

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 const RECALL: &str = include_str!("quality/recall.tsv");
 const SAME: &str = include_str!("quality/same.tsv");
+const LABELLED: &str = include_str!("../../../core/tests/labelled/conflicts.json");
 
 async fn builtin() -> Arc<dyn Embedder> {
     let mut registry = Registry::new();
@@ -49,4 +50,20 @@ async fn the_link_threshold_parts_the_same_from_the_unrelated() {
     let chance = eval::reaching(threshold, &eval::unrelated(&once));
     assert!(linked >= 0.75, "only {linked:.3} of what is said twice is linked");
     assert!(chance <= 0.005, "{chance:.4} of unrelated pairs are linked");
+}
+
+/// On other people's sentences than those the threshold was chosen by: pairs of the labelled set, and all strangers among
+/// them (of which some do have something in common, so that a few links are right).
+#[tokio::test]
+async fn the_link_threshold_holds_on_the_labelled_pairs() {
+    let embedder = builtin().await;
+    let threshold = embedder.info().link_threshold;
+    let (old, new) = eval::about_the_same(LABELLED);
+    assert!(old.len() >= 100, "{}", old.len());
+    let old = embedder.embed(&old, EmbedPurpose::Document(None)).await.unwrap().vectors;
+    let new = embedder.embed(&new, EmbedPurpose::Document(None)).await.unwrap().vectors;
+    let linked = eval::reaching(threshold, &eval::same(&old, &new));
+    let chance = eval::reaching(threshold, &eval::unrelated(&old));
+    assert!(linked >= 0.62, "only {linked:.3} of what is about the same is linked");
+    assert!(chance <= 0.005, "{chance:.4} of strangers are linked");
 }

@@ -35,7 +35,8 @@ pub(crate) fn after_number(request: &PageRequest) -> Result<i64, Fault> {
     request.cursor.as_deref().map_or(Ok(0), |cursor| cursor.parse().map_err(|_| BAD_CURSOR))
 }
 
-const BAD_CURSOR: Fault = Fault::Refused(ErrorKind::Invalid, "cursor must be the next_cursor of a page before");
+pub(crate) const BAD_CURSOR: Fault =
+    Fault::Refused(ErrorKind::Invalid, "cursor must be the next_cursor of a page before");
 
 /// How many items a page takes.
 pub(crate) fn limit(request: &PageRequest) -> Result<usize, Fault> {
@@ -63,6 +64,12 @@ pub(crate) fn page<T>(items: Vec<T>, limit: usize, key: impl Fn(&T) -> After) ->
 /// As [`page`], for a walk along ascending numbers.
 pub(crate) fn numbered_page<T>(items: Vec<(i64, T)>, limit: usize) -> Page<T> {
     let Page { items, next_cursor } = cut(items, limit, |(number, _)| number.to_string());
+    Page { items: items.into_iter().map(|(_, item)| item).collect(), next_cursor }
+}
+
+/// As [`page`], for a walk whose places are read beside its items.
+pub(crate) fn ascending_page<T>(items: Vec<(After, T)>, limit: usize) -> Page<T> {
+    let Page { items, next_cursor } = cut(items, limit, |(place, _)| place.cursor());
     Page { items: items.into_iter().map(|(_, item)| item).collect(), next_cursor }
 }
 

@@ -170,6 +170,7 @@ pub(crate) fn link(row: &SqliteRow) -> Result<Link, Fault> {
         weight: single(row, "weight")?,
         kind: named(row, "kind")?,
         created_at: time(row, "created_at")?,
+        used_at: optional_time(row, "used_at")?,
     })
 }
 

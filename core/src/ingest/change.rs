@@ -1,11 +1,11 @@
-//! One memory is corrected, strengthened, brought back or forgotten; or everything about a caller is.
+//! One memory is corrected or forgotten; or everything about a caller is.
 
-use super::{Decision, Ingest, index};
-use crate::job::{EmbedMemories, JobPayload};
+use super::{Ingest, index};
+use crate::job::{EmbedMemories, JobPayload, LinkMemories};
 use crate::store::Erased;
 use crate::{
-    ConflictId, ConflictState, ConversationId, Error, EventId, IndexState, Memory, MemoryId, MemoryState, PageRequest,
-    Resolution, Result, Scope, Sector, Standing, Timestamp, reinforced,
+    ConflictState, ConversationId, Error, EventId, IndexState, Memory, MemoryId, MemoryState, PageRequest, Resolution,
+    Result, Scope, Sector, Timestamp,
 };
 
 /// Event types a conversation may have left in the inbox.
@@ -52,58 +52,55 @@ impl Ingest {
     pub async fn update(&self, scope: &Scope, id: &MemoryId, patch: MemoryPatch) -> Result<Option<Memory>> {
         patch.validate()?;
         let now = self.engine.clock.now();
-        self.rewrite(scope, id, |memory| {
-            // What it says is now somebody's word, which no caller's overrules.
-            if patch.content.is_some() || patch.occurred_at.is_some() {
-                memory.corrected_at = Some(now);
-            }
-            if let Some(content) = patch.content {
-                memory.content = content.trim().to_owned();
-                // The named value was read from the old sentence.
-                memory.slot = None;
-            }
-            memory.sector = patch.sector.unwrap_or(memory.sector);
-            memory.salience = patch.salience.unwrap_or(memory.salience);
-            memory.occurred_at = patch.occurred_at.unwrap_or(memory.occurred_at);
-            memory.decay_rate = patch.decay_rate.unwrap_or(memory.decay_rate);
-            if let Some(metadata) = patch.metadata {
-                memory.metadata = metadata;
-            }
-        })
-        .await
+        let says_otherwise = patch.content.is_some();
+        let changed = self
+            .rewrite(scope, id, |memory| {
+                // What it says is now somebody's word, which no caller's overrules.
+                if patch.content.is_some() || patch.occurred_at.is_some() {
+                    memory.corrected_at = Some(now);
+                }
+                if let Some(content) = patch.content {
+                    memory.content = content.trim().to_owned();
+                    // The named value was read from the old sentence.
+                    memory.slot = None;
+                }
+                memory.sector = patch.sector.unwrap_or(memory.sector);
+                memory.salience = patch.salience.unwrap_or(memory.salience);
+                memory.occurred_at = patch.occurred_at.unwrap_or(memory.occurred_at);
+                memory.decay_rate = patch.decay_rate.unwrap_or(memory.decay_rate);
+                if let Some(metadata) = patch.metadata {
+                    memory.metadata = metadata;
+                }
+                if patch.salience.is_some() || patch.decay_rate.is_some() {
+                    self.reconsider(memory, now);
+                }
+            })
+            .await?;
+        if says_otherwise && changed.is_some() {
+            self.link_anew(scope, id).await?;
+        }
+        Ok(changed)
     }
 
-    /// Strengthens a memory: what is left of its salience grows, decay starts anew, an archived one comes back.
-    ///
-    /// # Errors
-    /// What the stores say.
-    pub async fn reinforce(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
-        let now = self.engine.clock.now();
-        self.rewrite(scope, id, |memory| {
-            memory.salience = reinforced(memory.effective_salience(now) as f32);
-            memory.reinforced_at = now;
-            if memory.state == MemoryState::Archived {
-                memory.state = MemoryState::Active;
-            }
-        })
-        .await
-    }
-
-    /// Makes an archived or superseded memory current again. What had decided that it gives way is taken back, so
-    /// that the two are not judged again.
-    ///
-    /// # Errors
-    /// What the stores say.
-    pub async fn restore(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
-        let found = self.engine.memory.memories(scope, std::slice::from_ref(id)).await?.into_iter().next();
-        if let Some(next) = found.and_then(|memory| memory.superseded_by) {
-            let conflict = ConflictId::between(id, &next);
-            let known = self.engine.memory.conflict(&scope.tenant, &conflict).await?;
-            if known.is_some_and(|conflict| conflict.state == ConflictState::Resolved) {
-                self.resolve(&scope.tenant, &conflict, Decision::Undo).await?;
+    /// What was archived and would not be as it is now comes back: whether it was put away before it was corrected or
+    /// not must make no difference.
+    fn reconsider(&self, memory: &mut Memory, now: Timestamp) {
+        if memory.state == MemoryState::Archived {
+            memory.state = MemoryState::Active;
+            if self.engine.decay.archives(memory, now) {
+                memory.state = MemoryState::Archived;
             }
         }
-        self.rewrite(scope, id, |memory| Standing::of(memory).current().apply(memory)).await
+    }
+
+    /// Automatic links were made of what it said before.
+    async fn link_anew(&self, scope: &Scope, id: &MemoryId) -> Result<()> {
+        let ids = [id.clone()];
+        let links = self.engine.memory.links(scope, &ids).await?;
+        self.engine.memory.prune_links(scope, &links).await?;
+        let now = self.engine.clock.now();
+        let job = LinkMemories { caller: scope.caller.clone(), memory_ids: ids.to_vec() }.job(&scope.tenant, now)?;
+        self.engine.jobs.enqueue(&[job], now).await
     }
 
     async fn rewrite(&self, scope: &Scope, id: &MemoryId, change: impl FnOnce(&mut Memory)) -> Result<Option<Memory>> {

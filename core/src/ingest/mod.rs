@@ -1,4 +1,4 @@
-//! A conversation becomes memories: **extract → classify → store → index → link → reconcile → summary**, one file or
+//! A conversation becomes memories: **extract → classify → store → index → confirm → link → reconcile → summary**, one file or
 //! folder a step.
 //!
 //! Every step can run twice: the extraction is saved before anything else, memory ids are derived from it, and
@@ -9,6 +9,7 @@ mod again;
 mod change;
 mod classify;
 mod config;
+mod confirm;
 mod extract;
 mod index;
 mod link;
@@ -18,6 +19,7 @@ mod receipts;
 mod reconcile;
 mod reject;
 mod space;
+mod standing;
 mod store;
 mod summary;
 
@@ -172,6 +174,7 @@ impl Ingest {
         let classified = classify::complete(&self.engine, extraction.candidates.clone()).await?;
         let ids = store::write(&self.engine, scope, &conversation.id, transcript, &extraction, classified).await?;
         let embedded = index::write(&self.engine, scope, &ids).await?;
+        confirm::strengthen(&self.engine, scope, &conversation, transcript).await?;
         let now = self.engine.clock.now();
         self.engine.memory.finish_conversation(scope, &conversation.id, now).await?;
         let mut follow_ups = self.follow_ups(scope, &ids, embedded, now)?;

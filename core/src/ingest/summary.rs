@@ -15,7 +15,7 @@ pub(super) async fn write(engine: &Engine, config: &IngestConfig, scope: &Scope)
     let filter = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
     let mut memories = engine.memory.list_memories(scope, &filter, &PageRequest::first(LOOKED_AT)).await?.items;
     let now = engine.clock.now();
-    let left = |m: &Memory| m.effective_salience(now);
+    let left = |m: &Memory| m.effective_salience(&engine.decay.per_day, now);
     // What somebody waits for comes before what is known.
     memories.sort_by(|a, b| {
         let by_salience = || left(b).total_cmp(&left(a)).then_with(|| a.id.cmp(&b.id));

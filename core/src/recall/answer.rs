@@ -9,8 +9,21 @@ const MAX_SENTENCES: usize = 3;
 /// What an empty answer says.
 const NOTHING: &str = "Nothing is remembered about that.";
 
-/// Keeps at most `limit` hits and at most so many words; one hit at least. Answers how many words are left.
-pub(super) fn shorten(hits: &mut Vec<Hit>, limit: usize, most: usize) -> usize {
+/// What goes before what was archived.
+const FROM_LONG_AGO: &str = "From long ago, and perhaps no longer so:";
+
+/// What shortening has left free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    /// Places; none where anything had to be left out.
+    pub places: usize,
+    /// Words.
+    pub words: usize,
+}
+
+/// Keeps at most `limit` hits and at most so many words; one hit at least.
+pub(super) fn shorten(hits: &mut Vec<Hit>, limit: usize, most: usize) -> Room {
+    let found = hits.len();
     hits.truncate(limit);
     let mut used = 0;
     let mut keep = 0;
@@ -23,21 +36,25 @@ pub(super) fn shorten(hits: &mut Vec<Hit>, limit: usize, most: usize) -> usize {
         keep += 1;
     }
     hits.truncate(keep);
-    most.saturating_sub(used)
+    let places = if keep < found { 0 } else { limit - keep };
+    Room { places, words: most.saturating_sub(used) }
 }
 
-/// The best hits as one short text. Hits far behind the best are left to the list.
-pub(super) fn summary(hits: &[Hit]) -> String {
+/// The best hits as one short text. Hits far behind the best are left to the list. Where nothing current matched, it
+/// says so.
+pub(super) fn summary(hits: &[Hit], faded: bool) -> String {
     let Some(best) = hits.first() else { return NOTHING.to_owned() };
     let near = || hits.iter().filter(|hit| hit.score >= best.score * 0.5);
     // What was derived is said better than what was said; turns speak only where nothing was derived.
     let derived: Vec<String> = near().filter_map(Hit::memory).take(MAX_SENTENCES).map(sentence).collect();
-    let sentences = if derived.is_empty() {
+    let derived_is_empty = derived.is_empty();
+    let sentences = if derived_is_empty {
         near().filter_map(Hit::excerpt).take(MAX_SENTENCES).map(quotation).collect()
     } else {
         derived
     };
-    sentences.join(" ")
+    let sentences = sentences.join(" ");
+    if faded && !derived_is_empty { format!("{FROM_LONG_AGO} {sentences}") } else { sentences }
 }
 
 /// One memory as a sentence: capitalised, ended, and dated when it is an event whose words hold no date.

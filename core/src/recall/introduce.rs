@@ -3,6 +3,7 @@
 use super::answer::{sentence, spoken_date};
 use super::config::RecallConfig;
 use super::matters;
+use crate::decay::DecayRates;
 use crate::engine::Engine;
 use crate::store::MemoryFilter;
 use crate::{Memory, MemoryId, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
@@ -51,7 +52,7 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
         return Ok(Introduction { name: user.name, ..Introduction::neutral(config) });
     }
     let now = engine.clock.now();
-    let (open, others) = choose(newest, config.context_memories, now);
+    let (open, others) = choose(newest, config.context_memories, &engine.decay.per_day, now);
     let greeting = greeting(config, &user.name, &open);
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
     let sentences: Vec<String> =
@@ -79,11 +80,11 @@ fn greeting(config: &RecallConfig, name: &str, open: &[Memory]) -> String {
 
 /// What is open, promises before complaints, soonest first; then the memories that matter most now. Of several names only
 /// the newest.
-fn choose(memories: Vec<Memory>, most: usize, now: Timestamp) -> (Vec<Memory>, Vec<Memory>) {
+fn choose(memories: Vec<Memory>, most: usize, rates: &DecayRates, now: Timestamp) -> (Vec<Memory>, Vec<Memory>) {
     let (mut open, mut others): (Vec<_>, Vec<_>) = memories.into_iter().partition(|m| matters::is_open(m, now));
     open.sort_by(matters::order);
     open.truncate(most);
-    others.sort_by(|a, b| weight(b, now).total_cmp(&weight(a, now)).then_with(|| a.id.cmp(&b.id)));
+    others.sort_by(|a, b| weight(b, rates, now).total_cmp(&weight(a, rates, now)).then_with(|| a.id.cmp(&b.id)));
     let mut named = false;
     others.retain(|m| m.kind != MemoryKind::Name || !std::mem::replace(&mut named, true));
     others.truncate(most);
@@ -91,9 +92,9 @@ fn choose(memories: Vec<Memory>, most: usize, now: Timestamp) -> (Vec<Memory>, V
 }
 
 /// Salience that is left, and a little for being new: of two equal ones the newer is told.
-fn weight(memory: &Memory, now: Timestamp) -> f64 {
+fn weight(memory: &Memory, rates: &DecayRates, now: Timestamp) -> f64 {
     let days = (now - memory.learnt_at).num_seconds().max(0) as f64 / 86_400.0;
-    memory.effective_salience(now) + 0.3 * (-days / 30.0).exp()
+    memory.effective_salience(rates, now) + 0.3 * (-days / 30.0).exp()
 }
 
 /// The sentences that have room, and how many they are.

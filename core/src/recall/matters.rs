@@ -22,6 +22,11 @@ pub fn is_open(memory: &Memory, now: Timestamp) -> bool {
     memory.state == MemoryState::Active && (now - since).num_days() <= OPEN_DAYS
 }
 
+/// Whether it is a promise that somebody still waits for, whatever its state.
+pub(crate) fn is_open_promise(memory: &Memory, now: Timestamp) -> bool {
+    memory.kind == MemoryKind::Promise && (now - memory.occurred_at).num_days() <= OPEN_DAYS
+}
+
 /// Whether its day is over at `now`.
 pub fn is_overdue(memory: &Memory, now: Timestamp) -> bool {
     due(memory).is_some_and(|due| due.date_naive() < now.date_naive())

@@ -1,4 +1,5 @@
 //! A question becomes an answer: **embed ∥ words → search → score → expand → answer**, one file a step.
+//! Links only fill the places that what was found directly leaves free, so following them never costs an answer.
 //! `fallback` is the only place that decides what stands in for what is late or fails, and `deadline` how the budget
 //! is shared out.
 
@@ -13,13 +14,14 @@ mod introduce;
 mod matters;
 mod score;
 mod search;
+mod uses;
 
 pub(crate) use answer::sentence as speak;
 pub use cache::CallerCache;
 pub use config::{RecallConfig, Weights};
 pub use evidence::{TurnParts, TurnWeights};
 pub use introduce::Introduction;
-pub(crate) use matters::due;
+pub(crate) use matters::{due, is_open_promise};
 pub use matters::{is_open, is_overdue};
 
 use crate::cost::{Account, charged_at_least_to};
@@ -30,6 +32,7 @@ use fallback::Degraded;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use uses::LinkUses;
 
 /// Questions longer than this many characters are cut: nobody speaks so long a question, and a pasted
 /// transcript must not cost a second.
@@ -45,6 +48,7 @@ pub struct Recall {
     cache: Arc<CallerCache>,
     config: RecallConfig,
     rebuilding: Arc<AtomicBool>,
+    uses: LinkUses,
 }
 
 /// While it lives, answers say that they may be incomplete; see [`Recall::rebuilding`].
@@ -60,7 +64,7 @@ impl Drop for Rebuilding {
 impl Recall {
     /// Recall over an engine, sharing the cache of warmed callers with [`crate::ingest::Ingest`].
     pub fn new(engine: Engine, cache: Arc<CallerCache>, config: RecallConfig) -> Self {
-        Self { engine, cache, config, rebuilding: Arc::default() }
+        Self { engine, cache, config, rebuilding: Arc::default(), uses: LinkUses::default() }
     }
 
     /// As [`Recall::ask_by`], with the whole budget from now on.
@@ -110,15 +114,18 @@ impl Recall {
         }
         times.score = step.elapsed();
 
+        let most = evidence::most_words(query.limit, self.config.answer_words);
+        let mut room = answer::shorten(&mut hits, query.limit, most);
+        let from_archive = !query.include_archived && hits.iter().any(score::is_faded);
+
         let step = Instant::now();
-        let followed = expand::follow_links(&self.engine, &self.config, scope, &query, &mut hits);
+        let followed = expand::follow_links(&self.engine, &self.config, scope, &query, &mut hits, &mut room);
         let followed = by(deadline.answer, "recall.links", followed).await;
+        let followed = followed.map(|used| self.uses.note(&self.engine, scope, used));
         times.expand = step.elapsed();
 
-        let most = evidence::most_words(query.limit, self.config.answer_words);
-        let left = answer::shorten(&mut hits, query.limit, most);
         if let Some(turns) = &turns {
-            evidence::widen(turns, &mut hits, self.config.excerpt_words, left);
+            evidence::widen(turns, &mut hits, self.config.excerpt_words, room.words);
         }
         let degraded = found
             .degraded
@@ -127,7 +134,8 @@ impl Recall {
             .or_else(|| self.is_rebuilding().then(Degraded::rebuilding))
             .inspect(Degraded::report)
             .map(|degraded| degraded.reason);
-        Ok(Recalled { summary: answer::summary(&hits), hits, mode: found.mode, degraded, times })
+        let summary = answer::summary(&hits, from_archive);
+        Ok(Recalled { summary, hits, from_archive, mode: found.mode, degraded, times })
     }
 
     /// The caller's turns; none for a stranger, and where evidence is switched off.
@@ -207,6 +215,12 @@ impl Recall {
             .get(&*self.engine.vectors, scope, &embedder.interactive.info().space, user.revision)
             .await
             .map(|_| ())
+    }
+
+    /// Writes at once what is noted of links that were used, which otherwise is written a little after the answer.
+    /// For the end of a process. What cannot be written is counted and dropped: it was a hint.
+    pub async fn keep_uses(&self) {
+        self.uses.write(&self.engine).await;
     }
 
     /// The time a question may take in all, whoever is asked on the way; an hour at the most.

@@ -2,6 +2,7 @@
 
 use super::config::RecallConfig;
 use super::search::{Found, Raw};
+use crate::decay::DecayRates;
 use crate::engine::Engine;
 use crate::{Hit, Item, Memory, MemoryId, MemoryState, RecallQuery, Result, Scope, ScoreParts, Timestamp, Via};
 use std::collections::HashMap;
@@ -36,7 +37,7 @@ pub(super) async fn rank(
         .filter(|memory| may_be_shown(memory, query))
         .map(|memory| {
             let raw = relevant.get(&memory.id).copied().copied().unwrap_or_default();
-            hit(memory, raw, &scale, config, now, latest)
+            hit(memory, raw, &scale, config, (&engine.decay.per_day, now), latest)
         })
         .collect();
     if !hits.iter().all(is_faded) && !query.include_archived {
@@ -46,7 +47,8 @@ pub(super) async fn rank(
     Ok(hits)
 }
 
-fn is_faded(hit: &Hit) -> bool {
+/// Whether it is something that was archived.
+pub(super) fn is_faded(hit: &Hit) -> bool {
     hit.memory().is_some_and(|memory| memory.state == MemoryState::Archived)
 }
 
@@ -66,13 +68,20 @@ pub(super) fn may_be_shown(memory: &Memory, query: &RecallQuery) -> bool {
     sector && shown
 }
 
-fn hit(memory: Memory, raw: Raw, scale: &Scale, config: &RecallConfig, now: Timestamp, latest: bool) -> Hit {
+fn hit(
+    memory: Memory,
+    raw: Raw,
+    scale: &Scale,
+    config: &RecallConfig,
+    (rates, now): (&DecayRates, Timestamp),
+    latest: bool,
+) -> Hit {
     let weights = &config.weights;
     let recency_weight = if latest { weights.recency * LATEST_FACTOR } else { weights.recency };
     let parts = ScoreParts {
         similarity: scale.cosine(raw.cosine),
         keyword: scale.bm25(raw.bm25),
-        salience: memory.effective_salience(now) as f32,
+        salience: memory.effective_salience(rates, now) as f32,
         recency: recency(memory.occurred_at, now),
         ..ScoreParts::default()
     };

@@ -1,6 +1,6 @@
 //! The truth: people, conversations, memories, links.
 
-use super::Space;
+use super::{Leadership, LinkUse, Space};
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
@@ -54,7 +54,8 @@ pub struct Erased {
 /// The store that is the truth; vectors and words can be thrown away and rebuilt from it.
 ///
 /// Every write to a caller's memories, links or conflicts raises that caller's [`User::revision`] by at least one, in the
-/// same transaction.
+/// same transaction; but for [`MemoryStore::use_links`], which comes with every answer and changes nothing that is held
+/// in memory.
 #[async_trait]
 pub trait MemoryStore: Debug + Send + Sync + 'static {
     // ---- people
@@ -170,7 +171,8 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     // ---- links
 
     /// Writes links whose two ends are the caller's; others are left out silently (an end may just have been
-    /// deleted). A pair that is linked already keeps one link, with the new weight.
+    /// deleted). A pair that is linked already keeps one link: a manual one takes the place of what is there, an
+    /// automatic one leaves it as it is, with the weight it has come to.
     async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()>;
 
     /// Every link that has one of these ends, strongest first (ties by id), each once.
@@ -178,6 +180,48 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// Removes a link; the missing is fine.
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()>;
+
+    // ---- decay and leases
+
+    /// Changes how memories stand, each for itself, if it is the caller's and still stands as its `before` says: if
+    /// not, somebody else was first, and it is left alone. Answers how many were changed. Of a memory nothing but its
+    /// standing changes.
+    async fn restand(&self, scope: &Scope, changes: &[Change]) -> Result<u64>;
+
+    /// Active memories of all tenants that were last reinforced before that moment, the longest ago first, in an order
+    /// that stays while the walk goes on. `next_cursor` leads on.
+    async fn fading_memories(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Memory)>>;
+
+    /// Automatic links of all tenants that were made, and last used, before that moment, in a stable order.
+    /// `next_cursor` leads on.
+    async fn fading_links(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Link)>>;
+
+    /// Notes that automatic links were used, each for itself, if it was not used since it was read. Missing ones,
+    /// manual ones and those of others are ignored. Answers how many were written.
+    async fn use_links(&self, scope: &Scope, uses: &[LinkUse]) -> Result<u64>;
+
+    /// Removes automatic links, each for itself, if it was not used since it was read. Missing ones, manual ones and
+    /// those of others are ignored. Answers how many went.
+    async fn prune_links(&self, scope: &Scope, links: &[Link]) -> Result<u64>;
+
+    /// Takes the lease of that name until `until`, if nobody holds it, or whoever held it let it run out by `now`;
+    /// `None` if somebody does, `holder` included. A holder is a name that nobody had before. One transaction: of
+    /// several who ask at once, one gets it.
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Leadership>>;
+
+    /// Sets until when the lease is held, and how far its holder has come. `false`, and nothing is changed, if it is
+    /// no longer that holder's; that it has run out does not matter as long as nobody else has taken it.
+    async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool>;
+
+    /// Gives the lease back, for anybody to take; how far its holder has come stays noted. One that is missing or
+    /// somebody else's is left alone.
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<()>;
 
     // ---- conflicts and history
 

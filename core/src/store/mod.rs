@@ -11,6 +11,7 @@ mod job;
 mod keyword;
 mod memory;
 mod migrate;
+mod upkeep;
 mod vector;
 
 pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
@@ -18,4 +19,5 @@ pub use job::{Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEve
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
 pub use memory::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved};
 pub use migrate::{Migrate, Migration};
+pub use upkeep::{Leadership, LinkUse};
 pub use vector::{Space, VectorCaps, VectorRow, VectorStore};

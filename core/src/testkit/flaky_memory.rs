@@ -3,7 +3,7 @@
 use super::Script;
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
-use crate::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
+use crate::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
     MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp, User, UserId,
@@ -65,6 +65,14 @@ scripted! {
     fn put_links(scope: &Scope, links: &[Link]) -> ();
     fn links(scope: &Scope, ends: &[MemoryId]) -> Vec<Link>;
     fn delete_link(scope: &Scope, id: &LinkId) -> ();
+    fn restand(scope: &Scope, changes: &[Change]) -> u64;
+    fn fading_memories(before: Timestamp, page: &PageRequest) -> Page<(Scope, Memory)>;
+    fn fading_links(before: Timestamp, page: &PageRequest) -> Page<(Scope, Link)>;
+    fn use_links(scope: &Scope, uses: &[LinkUse]) -> u64;
+    fn prune_links(scope: &Scope, links: &[Link]) -> u64;
+    fn take_lease(name: &str, holder: &str, until: Timestamp, now: Timestamp) -> Option<Leadership>;
+    fn keep_lease(name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> bool;
+    fn release_lease(name: &str, holder: &str) -> ();
     fn settle_conflict(scope: &Scope, known: Option<&Conflict>, conflict: &Conflict, changes: &[Change]) -> bool;
     fn conflict(tenant: &TenantId, id: &ConflictId) -> Option<Conflict>;
     fn conflicts_of(scope: &Scope, ends: &[MemoryId]) -> Vec<Conflict>;

@@ -1,6 +1,6 @@
 //! Two memories of one caller that do not go together, or say the same: what was decided, why, and how to take it back.
 
-use crate::{ConflictId, Memory, MemoryId, MemoryState, Timestamp, UserId};
+use crate::{ConflictId, Memory, MemoryId, MemoryState, Timestamp, UserId, reinforced};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +174,19 @@ impl Standing {
     #[must_use]
     pub fn current(self) -> Self {
         Self { state: MemoryState::Active, valid_to: None, superseded_by: None, ..self }
+    }
+
+    /// The same, brought back if it was archived.
+    #[must_use]
+    pub fn in_sight(self) -> Self {
+        let state = if self.state == MemoryState::Archived { MemoryState::Active } else { self.state };
+        Self { state, ..self }
+    }
+
+    /// Reinforced at that moment, when so much of its salience was left; brought back if it was archived.
+    #[must_use]
+    pub fn strengthened(self, left: f64, at: Timestamp) -> Self {
+        Self { salience: reinforced(left as f32), reinforced_at: at, ..self.in_sight() }
     }
 
     /// Makes a memory stand like this.

@@ -1,10 +1,11 @@
 //! A memory: one self-contained sentence about one caller.
 
+use crate::decay::DecayRates;
 use crate::{ConversationId, MemoryId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The five sectors of the cognitive model (OpenMemory's), each with its own default rate of decay.
+/// The five sectors of the cognitive model (OpenMemory's), each with its own rate of decay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sector {
@@ -38,17 +39,6 @@ impl Sector {
     /// The sector of that name, in any case; `None` for anything else.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.name().eq_ignore_ascii_case(name.trim()))
-    }
-
-    /// The default decay per day (OpenMemory's constants).
-    pub fn decay_per_day(self) -> f64 {
-        match self {
-            Self::Semantic => 0.005,
-            Self::Episodic => 0.015,
-            Self::Procedural => 0.008,
-            Self::Emotional => 0.020,
-            Self::Reflective => 0.001,
-        }
     }
 }
 
@@ -192,9 +182,8 @@ pub struct Memory {
 
 impl Memory {
     /// The salience that is left at `now`: see [`effective_salience`].
-    pub fn effective_salience(&self, now: Timestamp) -> f64 {
-        let rate = self.decay_rate.unwrap_or_else(|| self.sector.decay_per_day());
-        effective_salience(f64::from(self.salience), rate, self.reinforced_at, now)
+    pub fn effective_salience(&self, rates: &DecayRates, now: Timestamp) -> f64 {
+        effective_salience(f64::from(self.salience), rates.of(self), self.reinforced_at, now)
     }
 }
 

@@ -228,6 +228,8 @@ pub struct Recalled {
     pub hits: Vec<Hit>,
     /// One or more sentences fit to be spoken.
     pub summary: String,
+    /// Whether nothing current matched, so that what was archived had to answer.
+    pub from_archive: bool,
     /// Which searches answered.
     pub mode: Mode,
     /// Why the answer is less than it should be; `None` when it is whole.

@@ -51,6 +51,8 @@ fn world(config: &CostConfig) -> World {
         meter,
         extractor: Arc::new(RuleExtractor),
         classifier: Arc::new(RuleClassifier),
+        decay: Default::default(),
+        link: Default::default(),
         vault: vault(),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(1)),

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 #![expect(unreachable_pub, reason = "modules of a test binary")]
 
+mod archive;
 mod deadline;
+mod decay;
 mod evidence;
 mod ingest;
+mod links;
 mod prompt;
 mod quality;
 mod recall;

@@ -68,6 +68,8 @@ impl World {
             receipts: recorder(ram.memory().unwrap(), clock.clone()),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
+            decay: Default::default(),
+            link: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy,

@@ -24,6 +24,7 @@ pub use show::show;
 
 use hark_core::ai::by_prompt::PromptConfig;
 use hark_core::cost::CostConfig;
+use hark_core::decay::{DecayConfig, LinkConfig};
 use hark_core::ingest::{IngestConfig, ReconcileConfig};
 use hark_core::layer::{EmbeddingCacheConfig, Resilience};
 use hark_core::recall::RecallConfig;
@@ -61,6 +62,10 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// How new memories are held against older ones.
     pub reconcile: ReconcileConfig,
+    /// How memories and links fade, and what becomes of what has faded.
+    pub decay: DecayConfig,
+    /// When memories are linked.
+    pub link: LinkConfig,
     /// How a chat model reads calls.
     pub extraction: PromptConfig,
     /// What models cost, and how much may be spent.
@@ -95,6 +100,8 @@ impl Default for Config {
             resilience: Resilience::default(),
             ingest: IngestConfig::default(),
             reconcile: ReconcileConfig::default(),
+            decay: DecayConfig::default(),
+            link: LinkConfig::default(),
             extraction: PromptConfig::default(),
             cost: CostConfig::default(),
             embedding_cache: EmbeddingCacheConfig::default(),
@@ -159,6 +166,8 @@ impl Config {
         }
         self.extraction.check()?;
         self.reconcile.check(self.roles.chat.trim() != "none")?;
+        self.decay.check()?;
+        self.link.check()?;
         self.cost.check()?;
         self.embedding_cache.check()?;
         self.receipts.check()?;

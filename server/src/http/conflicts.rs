@@ -194,11 +194,11 @@ pub async fn history(State(app): State<App>, Id(id): Id) -> Result<Json<Items<Hi
     let ids: Vec<MemoryId> = memories.iter().map(|memory| memory.id.clone()).collect();
     let conflicts = app.engine.memory.conflicts_of(&scope, &ids).await?;
     let known: HashMap<&ConflictId, &Conflict> = conflicts.iter().map(|conflict| (&conflict.id, conflict)).collect();
-    let now = app.engine.clock.now();
+    let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
     let items = memories.into_iter().map(|memory| {
         let pair = memory.superseded_by.as_ref().map(|next| ConflictId::between(&memory.id, next));
         let why = pair.and_then(|pair| known.get(&pair).copied());
-        HistoryView::of(MemoryView::of(&scope, memory, now), why)
+        HistoryView::of(MemoryView::of(&scope, memory, rates, now), why)
     });
     Ok(Json(Items::all(items.collect())))
 }
@@ -214,10 +214,10 @@ async fn views(app: &App, conflicts: Vec<Conflict>) -> Result<Vec<ConflictView>,
         let scope = Scope { tenant: app.tenant().clone(), caller };
         memories.extend(app.engine.memory.memories(&scope, &ids).await?.into_iter().map(|m| (m.id.clone(), m)));
     }
-    let now = app.engine.clock.now();
+    let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
     let view = |conflict: Conflict| {
         let scope = Scope { tenant: app.tenant().clone(), caller: conflict.caller.clone() };
-        let shown = |id: &MemoryId| Some(MemoryView::of(&scope, memories.get(id)?.clone(), now));
+        let shown = |id: &MemoryId| Some(MemoryView::of(&scope, memories.get(id)?.clone(), rates, now));
         Some(ConflictView::of(&conflict, shown(&conflict.old)?, shown(&conflict.new)?))
     };
     Ok(conflicts.into_iter().filter_map(view).collect())

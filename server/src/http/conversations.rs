@@ -68,8 +68,8 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<Conversatio
     let memories = match &conversation.caller {
         Some(caller) => {
             let scope = Scope { tenant: app.tenant().clone(), caller: caller.clone() };
-            let now = app.engine.clock.now();
-            learnt(&app, &scope, &id).await?.into_iter().map(|m| MemoryView::of(&scope, m, now)).collect()
+            let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
+            learnt(&app, &scope, &id).await?.into_iter().map(|m| MemoryView::of(&scope, m, rates, now)).collect()
         }
         None => Vec::new(),
     };

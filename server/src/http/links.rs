@@ -37,10 +37,14 @@ pub async fn of_memory(State(app): State<App>, Id(id): Id) -> Result<Json<Items<
     let id = MemoryId::new(id);
     let scope = owner(&app, &id).await?;
     let links = app.engine.memory.links(&scope, std::slice::from_ref(&id)).await?;
-    Ok(Json(Items::all(links.iter().filter_map(|link| LinkView::of(link, &id)).collect())))
+    let (per_day, now) = (app.engine.decay.link_per_day, app.engine.clock.now());
+    let mut views: Vec<_> = links.iter().filter_map(|link| LinkView::of(link, &id, per_day, now)).collect();
+    views.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    Ok(Json(Items::all(views)))
 }
 
-/// Joins two memories of one caller. A pair that is joined already gets the new weight.
+/// Joins two memories of one caller. A pair that is joined already gets the new weight. What is joined by hand does not
+/// fade.
 #[utoipa::path(post, path = "/v1/links", tag = "memories", request_body = CreateLink,
     responses((status = 201, body = LinkView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn create(
@@ -59,9 +63,11 @@ pub async fn create(
     if owner(&app, &to).await? != scope {
         return Err(Problem::field("invalid_field", "to", "`from` and `to` must be memories of the same user"));
     }
-    let link = Link::new(from.clone(), to, weight, LinkKind::Manual, app.engine.clock.now());
+    let now = app.engine.clock.now();
+    let link = Link::new(from.clone(), to, weight, LinkKind::Manual, now);
     app.engine.memory.put_links(&scope, std::slice::from_ref(&link)).await?;
-    let view = LinkView::of(&link, &from).ok_or_else(|| Problem::not_found("memory"))?;
+    let view =
+        LinkView::of(&link, &from, app.engine.decay.link_per_day, now).ok_or_else(|| Problem::not_found("memory"))?;
     Ok((StatusCode::CREATED, Json(view)))
 }
 

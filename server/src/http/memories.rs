@@ -132,13 +132,13 @@ async fn write(app: &App, new: Vec<CreateMemory>) -> Result<Vec<MemoryView>, Pro
             None => callers.push((user_id, vec![place], vec![memory])),
         }
     }
-    let now = app.engine.clock.now();
+    let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
     let mut views: Vec<(usize, MemoryView)> = Vec::with_capacity(count);
     for (user_id, places, memories) in callers {
         let user = app.people.admit_reference(app.tenant(), &user_id).await?.ok_or_else(no_user)?;
         let scope = Scope { tenant: app.tenant().clone(), caller: user.id };
         let written = app.ingest.add(&scope, memories).await?;
-        views.extend(places.into_iter().zip(written.into_iter().map(|m| MemoryView::of(&scope, m, now))));
+        views.extend(places.into_iter().zip(written.into_iter().map(|m| MemoryView::of(&scope, m, rates, now))));
     }
     views.sort_by_key(|(place, _)| *place);
     Ok(views.into_iter().map(|(_, view)| view).collect())
@@ -182,7 +182,7 @@ pub(super) async fn owner(app: &App, id: &MemoryId) -> Result<Scope, Problem> {
 
 fn shown(app: &App, scope: &Scope, memory: Option<Memory>) -> Result<Json<MemoryView>, Problem> {
     let memory = memory.ok_or_else(|| Problem::not_found("memory"))?;
-    Ok(Json(MemoryView::of(scope, memory, app.engine.clock.now())))
+    Ok(Json(MemoryView::of(scope, memory, &app.engine.decay.per_day, app.engine.clock.now())))
 }
 
 /// One memory.

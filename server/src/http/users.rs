@@ -141,8 +141,8 @@ pub async fn memories(
     let filter =
         MemoryFilter { sectors: query.sector.into_iter().collect(), states: query.state.into_iter().collect() };
     let found = app.engine.memory.list_memories(&scope, &filter, &page).await?;
-    let now = app.engine.clock.now();
-    let items = found.items.into_iter().map(|memory| MemoryView::of(&scope, memory, now)).collect();
+    let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
+    let items = found.items.into_iter().map(|memory| MemoryView::of(&scope, memory, rates, now)).collect();
     Ok(Json(Items { items, next_cursor: found.next_cursor }))
 }
 

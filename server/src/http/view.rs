@@ -1,8 +1,9 @@
 //! What answers look like. Shapes of their own, so that what is stored can change without anybody noticing.
 
 use chrono::{DateTime, Utc};
+use hark_core::decay::DecayRates;
 use hark_core::store::QueueStats;
-use hark_core::{Conversation, Hit, Item, Link, Memory, MemoryId, Scope, ScoreParts, Sector, User};
+use hark_core::{Conversation, Hit, Item, Link, Memory, MemoryId, MemoryState, Scope, ScoreParts, Sector, User};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -76,9 +77,9 @@ pub struct MemoryView {
 
 impl MemoryView {
     /// A memory of a caller, as of now.
-    pub fn of(scope: &Scope, memory: Memory, now: DateTime<Utc>) -> Self {
+    pub fn of(scope: &Scope, memory: Memory, rates: &DecayRates, now: DateTime<Utc>) -> Self {
         Self {
-            effective_salience: rounded(memory.effective_salience(now) as f32),
+            effective_salience: rounded(memory.effective_salience(rates, now) as f32),
             user_id: scope.caller.to_string(),
             id: memory.id.to_string(),
             content: memory.content,
@@ -112,24 +113,27 @@ pub struct LinkView {
     pub from: String,
     /// The other one.
     pub to: String,
-    /// 0 to 1.
+    /// What is left of it now, 0 to 1. A manual one stays as it was set.
     pub weight: f32,
     /// `similar` or `manual`.
     pub kind: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// When it last led to a memory that was shown; null for never.
+    pub used_at: Option<DateTime<Utc>>,
 }
 
 impl LinkView {
-    /// A link from `end`; `None` when that is none of its ends.
-    pub fn of(link: &Link, end: &MemoryId) -> Option<Self> {
+    /// A link from `end`, as of now; `None` when that is none of its ends.
+    pub fn of(link: &Link, end: &MemoryId, per_day: f64, now: DateTime<Utc>) -> Option<Self> {
         Some(Self {
             id: super::links::public_id(link),
             from: end.to_string(),
             to: link.other(end)?.to_string(),
-            weight: rounded(link.weight),
+            weight: rounded(link.weight_left(per_day, now)),
             kind: word(&link.kind),
             created_at: link.created_at,
+            used_at: link.used_at,
         })
     }
 }
@@ -266,6 +270,9 @@ pub struct AnswerMemory {
     /// The integrator's own fields.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
+    /// It was archived: asked for, or nothing current matched. Left out where it was not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
 }
 
 /// Where a memory of an answer comes from.
@@ -295,6 +302,7 @@ impl AnswerMemory {
         let score_parts = explain.then_some(hit.parts);
         match hit.item {
             Item::Memory(memory) => Self {
+                archived: memory.state == MemoryState::Archived,
                 id: memory.id.to_string(),
                 content: memory.content,
                 sector: memory.sector.name(),
@@ -323,6 +331,7 @@ impl AnswerMemory {
                 via,
                 score_parts,
                 metadata: Map::new(),
+                archived: false,
             },
         }
     }

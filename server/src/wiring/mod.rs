@@ -116,6 +116,8 @@ pub async fn wire(
         receipts,
         extractor,
         stand_in,
+        decay: config.decay,
+        link: config.link,
         vault,
         clock: around.clock.clone(),
         entropy: around.entropy.clone(),

@@ -1,7 +1,8 @@
 //! What is done again and again: pending memories are indexed, derived stores are compacted, embeddings that nobody
-//! needs any more and receipts that are old enough are removed.
+//! needs any more and receipts that are old enough are removed, what has faded is put away.
 
 use crate::app::{App, WorkerSettings};
+use hark_core::decay;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,11 @@ impl Schedule {
             let app = app.clone();
             move || prune(app.clone())
         });
-        Self(vec![tokio::spawn(repairing), tokio::spawn(optimising), tokio::spawn(pruning)])
+        let fading = every(settings.decay_poll, cancel.clone(), {
+            let app = app.clone();
+            move || fade(app.clone())
+        });
+        Self(vec![tokio::spawn(repairing), tokio::spawn(optimising), tokio::spawn(pruning), tokio::spawn(fading)])
     }
 
     /// Waits for what is under way to end.
@@ -77,6 +82,23 @@ async fn optimise(app: App) {
     }
     if let Err(error) = app.engine.keywords.optimise().await {
         tracing::warn!(?error, "words not optimised");
+    }
+}
+
+/// Looks whether it is time (`decay.every_secs`) and nobody else does it. Cancelled on the way, its lease runs out and
+/// somebody goes on from where it was.
+async fn fade(app: App) {
+    match decay::sweep(&app.engine).await {
+        Ok(None) => {}
+        Ok(Some(swept)) => {
+            tracing::info!(
+                archived = swept.archived,
+                links = swept.pruned,
+                finished = swept.finished,
+                "what faded is put away"
+            );
+        }
+        Err(error) => tracing::warn!(?error, "what faded is not put away"),
     }
 }
 

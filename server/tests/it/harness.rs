@@ -114,6 +114,8 @@ impl Harness {
             meter,
             extractor: extractor.clone(),
             classifier: Arc::new(Facts),
+            decay: Default::default(),
+            link: Default::default(),
             vault: fixtures::vault(),
             clock: clock.clone(),
             entropy,

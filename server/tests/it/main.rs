@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod costs;
+mod decay;
 mod fakes;
 mod fault_matrix;
 mod harness;

@@ -147,6 +147,44 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.delete_link(scope, id).await
     }
+    async fn restand(&self, scope: &Scope, changes: &[Change]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.restand(scope, changes).await
+    }
+    async fn fading_memories(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.fading_memories(before, page).await
+    }
+    async fn fading_links(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Link)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.fading_links(before, page).await
+    }
+    async fn use_links(&self, scope: &Scope, uses: &[LinkUse]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.use_links(scope, uses).await
+    }
+    async fn prune_links(&self, scope: &Scope, links: &[Link]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.prune_links(scope, links).await
+    }
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Leadership>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.take_lease(name, holder, until, now).await
+    }
+    async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.keep_lease(name, holder, until, progress).await
+    }
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.release_lease(name, holder).await
+    }
     async fn settle_conflict(
         &self,
         scope: &Scope,

@@ -50,6 +50,8 @@ impl World {
             receipts: recorder(memory, clock.clone()),
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
+            decay: Default::default(),
+            link: Default::default(),
             vault: vault(),
             clock,
             entropy,

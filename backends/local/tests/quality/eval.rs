@@ -43,3 +43,16 @@ pub(crate) fn same(a: &[Vec<f32>], b: &[Vec<f32>]) -> Vec<f32> {
 pub(crate) fn reaching(threshold: f32, cosines: &[f32]) -> f64 {
     cosines.iter().filter(|&&cosine| cosine >= threshold).count() as f64 / cosines.len() as f64
 }
+
+/// Pairs of Hark's labelled set that are about the same thing: said again, put right or made more precise. Two orders or
+/// two people that merely look alike are left out, and so is what shares nothing.
+pub(crate) fn about_the_same(labelled: &str) -> (Vec<String>, Vec<String>) {
+    let pairs: Vec<serde_json::Value> = serde_json::from_str(labelled).unwrap_or_default();
+    let same = ["repeat", "update", "contradiction", "refinement"];
+    let text = |pair: &serde_json::Value, side: &str| pair[side]["content"].as_str().unwrap_or_default().to_owned();
+    pairs
+        .iter()
+        .filter(|pair| same.iter().any(|class| pair["class"] == *class))
+        .map(|pair| (text(pair, "old"), text(pair, "new")))
+        .unzip()
+}

@@ -71,7 +71,7 @@ async fn are_the_callers(connection: &mut SqliteConnection, scope: &Scope, confl
 }
 
 /// Changes a memory's standing, if it still stands as it did.
-async fn apply(connection: &mut SqliteConnection, scope: &Scope, change: &Change) -> Result<bool, Fault> {
+pub(super) async fn apply(connection: &mut SqliteConnection, scope: &Scope, change: &Change) -> Result<bool, Fault> {
     let row = sqlx::query("SELECT * FROM memories WHERE id = ? AND tenant = ? AND caller = ?")
         .bind(change.memory.as_str())
         .bind(scope.tenant.as_str())

@@ -28,12 +28,17 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, link: &Link) 
     }
     let (a, b) = if link.a <= link.b { (&link.a, &link.b) } else { (&link.b, &link.a) };
     let done = sqlx::query(
-        "INSERT INTO links (id, tenant, caller, a, b, weight, kind, created_at)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+        "INSERT INTO links (id, tenant, caller, a, b, weight, kind, created_at, used_at)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
          WHERE ?4 <> ?5
            AND EXISTS (SELECT 1 FROM memories WHERE id = ?4 AND tenant = ?2 AND caller = ?3)
            AND EXISTS (SELECT 1 FROM memories WHERE id = ?5 AND tenant = ?2 AND caller = ?3)
-         ON CONFLICT (a, b) DO UPDATE SET weight = excluded.weight",
+         ON CONFLICT (a, b) DO UPDATE SET
+             weight = excluded.weight,
+             kind = excluded.kind,
+             created_at = excluded.created_at,
+             used_at = excluded.used_at
+         WHERE excluded.kind = 'manual'",
     )
     .bind(link.id.as_str())
     .bind(scope.tenant.as_str())
@@ -43,6 +48,7 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, link: &Link) 
     .bind(f64::from(link.weight))
     .bind(name(&link.kind)?)
     .bind(micros(link.created_at))
+    .bind(link.used_at.map(micros))
     .execute(connection)
     .await?;
     Ok(done.rows_affected())

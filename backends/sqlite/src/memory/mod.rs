@@ -3,9 +3,11 @@
 mod conflicts;
 mod conversations;
 mod costs;
+mod leases;
 mod links;
 mod memories;
 mod receipts;
+mod upkeep;
 mod users;
 mod walks;
 
@@ -14,7 +16,7 @@ use crate::error::Fault;
 use async_trait::async_trait;
 use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::crypt::Sealed;
-use hark_core::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
+use hark_core::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
     MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp, User, UserId,
@@ -169,6 +171,46 @@ impl MemoryStore for SqliteMemory {
 
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
         self.db.named("sqlite.delete_link", links::delete(&self.db, scope, id).await)
+    }
+
+    // ---- decay and leases
+
+    async fn restand(&self, scope: &Scope, changes: &[Change]) -> Result<u64> {
+        self.db.named("sqlite.restand", upkeep::restand(&self.db, scope, changes).await)
+    }
+
+    async fn fading_memories(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
+        self.db.named("sqlite.fading_memories", upkeep::fading_memories(&self.db, before, page).await)
+    }
+
+    async fn fading_links(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Link)>> {
+        self.db.named("sqlite.fading_links", upkeep::fading_links(&self.db, before, page).await)
+    }
+
+    async fn use_links(&self, scope: &Scope, uses: &[LinkUse]) -> Result<u64> {
+        self.db.named("sqlite.use_links", upkeep::use_links(&self.db, scope, uses).await)
+    }
+
+    async fn prune_links(&self, scope: &Scope, links: &[Link]) -> Result<u64> {
+        self.db.named("sqlite.prune_links", upkeep::prune_links(&self.db, scope, links).await)
+    }
+
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Leadership>> {
+        self.db.named("sqlite.take_lease", leases::take(&self.db, name, holder, until, now).await)
+    }
+
+    async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool> {
+        self.db.named("sqlite.keep_lease", leases::keep(&self.db, name, holder, until, progress).await)
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<()> {
+        self.db.named("sqlite.release_lease", leases::release(&self.db, name, holder).await)
     }
 
     async fn settle_conflict(

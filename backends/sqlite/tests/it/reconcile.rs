@@ -15,16 +15,16 @@ use hark_core::{Conflict, ConflictState, ErrorKind, Memory, MemoryId, MemoryStat
 use std::sync::Arc;
 
 /// A process on the file: what it holds in memory goes with it.
-struct Process {
+pub(crate) struct Process {
     ingest: Ingest,
-    engine: Engine,
-    scope: Scope,
+    pub(crate) engine: Engine,
+    pub(crate) scope: Scope,
     clock: Arc<MockClock>,
-    script: Script,
+    pub(crate) script: Script,
 }
 
 impl Process {
-    async fn start(place: &Place, clock: &Arc<MockClock>, seed: u64) -> Self {
+    pub(crate) async fn start(place: &Place, clock: &Arc<MockClock>, seed: u64) -> Self {
         let store = place.migrated().await;
         let (script, [scope, ..]) = (Script::default(), scopes());
         let memory = Arc::new(FlakyMemory::new(store.memory(), script.clone()));
@@ -43,6 +43,8 @@ impl Process {
             embeddings: None,
             extractor: Arc::new(RuleExtractor),
             classifier: Arc::new(RuleClassifier),
+            decay: Default::default(),
+            link: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),

@@ -58,6 +58,10 @@ pattern!(
     r"(?i)\b(?:could you|can you|can i|could i|may i|please|tell me|give me|have your|take your|what|which|who|when|whom)\b"
 );
 pattern!(YES, r"(?i)^(?:yes|yeah|yep|sure|please|yes please|of course|absolutely|that would be)\b");
+pattern!(
+    AFFIRMS,
+    r"(?i)^(?:yes |yeah |yep )?(?:yes|yeah|yep|yup|correct|right|exactly|absolutely|indeed|precisely|definitely|it is|i do|i am|(?:that(?:'s| is)|you(?:'re| are)) (?:right|correct|true|it|me|still right|still correct))\W*$"
+);
 pattern!(ARTICLE_NOUN, r"(?i)^(?:an?|the|my) .+");
 pattern!(
     pub(super) INJECTED,
@@ -181,7 +185,8 @@ impl Walk<'_> {
     /// What a bare answer means after the agent's question. Answered questions are closed.
     fn answer(&mut self, index: u32, clause: &Clause, open: &mut Option<Asked>) -> Vec<Draft> {
         let Some(asked) = open.clone() else { return Vec::new() };
-        if clause.question {
+        // "You are allergic to peanuts, right?" – "That's right": an echo of what is known, and no answer of its own.
+        if clause.question || AFFIRMS.is_match(clause.text.trim()) {
             return Vec::new();
         }
         let found = match &asked {

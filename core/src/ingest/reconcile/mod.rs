@@ -15,7 +15,7 @@ mod settle;
 pub use config::{JudgeChoice, ReconcileConfig};
 pub use resolve::Decision;
 
-use super::Ingest;
+use super::{Ingest, confirm};
 use crate::job::{JobPayload, ReconcileMemories, SummariseUser};
 use crate::store::NewJob;
 use crate::{
@@ -85,7 +85,8 @@ impl Ingest {
         calls: &mut Calls<'_>,
         done: &mut Reconciled,
     ) -> Result<()> {
-        let Some(memory) = self.active(scope, id).await? else { return Ok(()) };
+        let found = self.standing(scope, id).await?.filter(|memory| memory.state == MemoryState::Active);
+        let Some(memory) = found else { return Ok(()) };
         let near = neighbours::find(&self.engine, &self.cache, &self.reconcile, scope, &memory).await?;
         let decided = self.engine.memory.conflicts_of(scope, std::slice::from_ref(id)).await?;
         for neighbour in near {
@@ -118,7 +119,7 @@ impl Ingest {
         (old, new): (&MemoryId, &MemoryId),
     ) -> Result<Option<Conflict>> {
         for _ in 0..ATTEMPTS {
-            let (Some(old), Some(new)) = (self.active(scope, old).await?, self.active(scope, new).await?) else {
+            let (Some(old), Some(new)) = (self.standing(scope, old).await?, self.standing(scope, new).await?) else {
                 return Ok(None);
             };
             let outcome = settle::outcome(&self.reconcile, &judgement, footing, (&old, &new));
@@ -131,7 +132,14 @@ impl Ingest {
                 Outcome::Nothing | Outcome::Open | Outcome::Supersede => false,
             };
             let now = self.engine.clock.now();
-            let conflict = settle::conflict(scope, (judgement, judged_by), outcome, strengthens, (&old, &new), now);
+            let conflict = settle::conflict(
+                scope,
+                (judgement, judged_by),
+                outcome,
+                strengthens.then_some(&self.engine.decay.per_day),
+                (&old, &new),
+                now,
+            );
             if self.engine.memory.settle_conflict(scope, None, &conflict, &conflict.changes).await? {
                 report(&conflict);
                 return Ok(Some(conflict));
@@ -147,6 +155,10 @@ impl Ingest {
     /// is saying it once.
     async fn strengthened_by_call_of(&self, scope: &Scope, kept: &Memory, repeat: &Memory) -> Result<bool> {
         let Some(call) = &repeat.provenance.conversation_id else { return Ok(false) };
+        let said = self.engine.memory.conversation(&scope.tenant, call).await?;
+        if said.is_some_and(|said| confirm::moment(&said) == kept.reinforced_at) {
+            return Ok(true);
+        }
         let known = self.engine.memory.conflicts_of(scope, std::slice::from_ref(&kept.id)).await?;
         let repeats: Vec<MemoryId> = known
             .iter()
@@ -158,9 +170,11 @@ impl Ingest {
         Ok(repeats.iter().any(|memory| memory.provenance.conversation_id.as_ref() == Some(call)))
     }
 
-    async fn active(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
+    /// The memory, if it has not given way: what was archived is only out of sight, and is repeated or corrected like
+    /// any other.
+    async fn standing(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
         let found = self.engine.memory.memories(scope, std::slice::from_ref(id)).await?.into_iter().next();
-        Ok(found.filter(|memory| memory.state == MemoryState::Active))
+        Ok(found.filter(|memory| memory.state != MemoryState::Superseded))
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) struct Neighbour {
     pub(super) close: bool,
 }
 
-/// The caller's active memories nearest to this one, nearest first: what it settles, the best by vector, then the best by
-/// words.
+/// The caller's memories nearest to this one, archived ones among them, nearest first: what it settles, the best by vector,
+/// then the best by words.
 /// Without vectors, words alone.
 pub(super) async fn find(
     engine: &Engine,
@@ -45,7 +45,7 @@ pub(super) async fn find(
         by_words.into_iter().map(|found| found.id).collect(),
     ] {
         let current = current(engine, scope, &ids).await?;
-        let others = current.into_iter().filter(|(m, _)| m.state == MemoryState::Active && m.id != memory.id);
+        let others = current.into_iter().filter(|(m, _)| m.state != MemoryState::Superseded && m.id != memory.id);
         for (memory, found) in others.take(config.candidates) {
             if neighbours.iter().all(|known| known.memory.id != memory.id) {
                 let close = close.get(&found).copied().unwrap_or_default();
@@ -107,5 +107,6 @@ async fn by_vector(
     let mut near: Vec<(&MemoryId, f32)> = warm.cosines(vector).map(|(id, _, cosine)| (id, cosine)).collect();
     near.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     near.truncate(config.candidates.saturating_mul(SPARE));
-    Ok(near.into_iter().map(|(id, cosine)| (id.clone(), cosine >= info.link_threshold)).collect())
+    let threshold = engine.link_threshold(info);
+    Ok(near.into_iter().map(|(id, cosine)| (id.clone(), cosine >= threshold)).collect())
 }

@@ -2,9 +2,10 @@
 
 use super::config::ReconcileConfig;
 use super::footing::Footing;
+use crate::decay::DecayRates;
 use crate::{
     Change, Conflict, ConflictId, ConflictState, JudgedBy, Judgement, Memory, MemoryState, Resolution, Scope, Standing,
-    Timestamp, Verdict, reinforced,
+    Timestamp, Verdict,
 };
 
 /// What is to become of a pair.
@@ -58,7 +59,7 @@ pub(super) fn conflict(
     scope: &Scope,
     (judgement, judged_by): (Judgement, JudgedBy),
     outcome: Outcome,
-    strengthens: bool,
+    strengthens: Option<&DecayRates>,
     (old, new): (&Memory, &Memory),
     now: Timestamp,
 ) -> Conflict {
@@ -69,11 +70,11 @@ pub(super) fn conflict(
             (ConflictState::Resolved, Some(Resolution::Superseded), changes)
         }
         Outcome::KeepOld => {
-            let kept = if strengthens { strengthened(old, now) } else { stays(old) };
+            let kept = strengthens.map_or_else(|| stays(old), |rates| strengthened(old, rates, now));
             (ConflictState::Resolved, Some(Resolution::Reinforced), vec![kept, gives_way(new, old)])
         }
         Outcome::KeepNew => {
-            let kept = if strengthens { strengthened(new, now) } else { stays(new) };
+            let kept = strengthens.map_or_else(|| stays(new), |rates| strengthened(new, rates, now));
             (ConflictState::Resolved, Some(Resolution::Reinforced), vec![gives_way(old, new), kept])
         }
     };
@@ -106,15 +107,15 @@ pub(super) fn gives_way(loser: &Memory, winner: &Memory) -> Change {
     Change { memory: loser.id.clone(), before, after }
 }
 
-/// Nothing changes; but if it has changed meanwhile, the pair is looked at again.
+/// Nothing changes, unless it was archived: then it is current again. If it has changed meanwhile, the pair is looked at
+/// again.
 fn stays(memory: &Memory) -> Change {
-    Change { memory: memory.id.clone(), before: Standing::of(memory), after: Standing::of(memory) }
+    Change { memory: memory.id.clone(), before: Standing::of(memory), after: Standing::of(memory).in_sight() }
 }
 
-fn strengthened(memory: &Memory, now: Timestamp) -> Change {
-    let before = Standing::of(memory);
-    let salience = reinforced(memory.effective_salience(now) as f32);
-    Change { memory: memory.id.clone(), after: Standing { salience, reinforced_at: now, ..before.clone() }, before }
+fn strengthened(memory: &Memory, rates: &DecayRates, now: Timestamp) -> Change {
+    let after = Standing::of(memory).strengthened(memory.effective_salience(rates, now), now);
+    Change { memory: memory.id.clone(), before: Standing::of(memory), after }
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ mod conflicts;
 mod costs;
 mod receipts;
 mod state;
+mod upkeep;
 
 use super::locked;
 use super::page::latest_first;
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
-use crate::store::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved, Space};
+use crate::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity,
     IndexState, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review,
@@ -214,11 +215,7 @@ impl MemoryStore for RamMemoryStore {
     async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()> {
         let mut state = self.state();
         for link in links {
-            let ours = [&link.a, &link.b].into_iter().all(|end| state.owners.get(end) == Some(scope));
-            if ours {
-                let link = Link::new(link.a.clone(), link.b.clone(), link.weight, link.kind, link.created_at);
-                state.links.entry(scope.clone()).or_default().insert(link.id.clone(), link);
-            }
+            state.put_link(scope, link);
         }
         state.written(scope);
         Ok(())
@@ -239,6 +236,47 @@ impl MemoryStore for RamMemoryStore {
         if removed.is_some() {
             state.written(scope);
         }
+        Ok(())
+    }
+
+    // ---- decay and leases
+
+    async fn restand(&self, scope: &Scope, changes: &[Change]) -> Result<u64> {
+        Ok(self.state().restand(scope, changes))
+    }
+
+    async fn fading_memories(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
+        self.state().fading_memories(before, page)
+    }
+
+    async fn fading_links(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Link)>> {
+        self.state().fading_links(before, page)
+    }
+
+    async fn use_links(&self, scope: &Scope, uses: &[LinkUse]) -> Result<u64> {
+        Ok(self.state().use_links(scope, uses))
+    }
+
+    async fn prune_links(&self, scope: &Scope, links: &[Link]) -> Result<u64> {
+        Ok(self.state().prune_links(scope, links))
+    }
+
+    async fn take_lease(
+        &self,
+        name: &str,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Leadership>> {
+        Ok(self.state().leases.take(name, holder, until, now))
+    }
+
+    async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool> {
+        Ok(self.state().leases.keep(name, holder, until, progress))
+    }
+
+    async fn release_lease(&self, name: &str, holder: &str) -> Result<()> {
+        self.state().leases.release(name, holder);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use super::conflicts;
 use super::costs::Costs;
 use super::receipts::Receipts;
+use super::upkeep::Leases;
 use crate::store::{Erased, Resolved, Space};
 use crate::{
     Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind,
@@ -32,6 +33,7 @@ pub(super) struct State {
     pub(super) space: Option<Space>,
     pub(super) costs: Costs,
     pub(super) receipts: Receipts,
+    pub(super) leases: Leases,
 }
 
 impl State {

@@ -47,7 +47,7 @@ async fn what_is_said_in_a_later_call_is_strengthened_once_and_stands_once() {
     let said_twice = "My email is sam at example dot com. As I said, it's sam at example dot com.";
     let second = caller.calls("conv_2", said_twice).await;
     let kept = caller.now(&first[0]).await;
-    let left = reinforced(before.effective_salience(kept.reinforced_at) as f32);
+    let left = reinforced(before.effective_salience(&caller.world.engine.decay.per_day, kept.reinforced_at) as f32);
     assert_eq!((kept.state, kept.salience), (MemoryState::Active, left));
     assert!(kept.reinforced_at > before.reinforced_at);
     let repeat = caller.now(&second[0]).await;

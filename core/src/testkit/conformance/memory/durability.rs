@@ -2,7 +2,7 @@
 
 use super::conflicts::supersede;
 use super::{callers, memory_ids};
-use crate::store::{Erased, MemoryStore, Space};
+use crate::store::{Erased, LinkUse, MemoryStore, Space};
 use crate::testkit::Reopen;
 use crate::testkit::fixtures::{after, conversation, memory, phone, scopes, sealed, start};
 use crate::testkit::suite::Must;
@@ -112,5 +112,27 @@ pub async fn the_space_survives_reopening(place: Place<'_>) {
     place.close(store).await;
     let store = place.open().await;
     assert_eq!(store.space().await.must(), Some(space));
+    place.close(store).await;
+}
+
+/// Who does what until when, how far it has come, and what links have come to.
+pub async fn leases_and_uses_of_links_survive_reopening(place: Place<'_>) {
+    let store = place.open().await;
+    let [one, ..] = callers(&*store).await;
+    store.put_memories(&one, &["mem_1", "mem_2"].map(|id| memory(id, "Likes tea"))).await.must();
+    let link = Link::new("mem_1".into(), "mem_2".into(), 0.9, LinkKind::Similar, start());
+    store.put_links(&one, std::slice::from_ref(&link)).await.must();
+    let used = LinkUse { id: link.id.clone(), known: None, weight: 0.95, used_at: after(5) };
+    store.use_links(&one, &[used]).await.must();
+    store.take_lease("work", "one", after(60), start()).await.must().must();
+    assert!(store.keep_lease("work", "one", after(60), Some("half")).await.must());
+    place.close(store).await;
+
+    let store = place.open().await;
+    let used = Link { weight: 0.95, used_at: Some(after(5)), ..link };
+    assert_eq!(store.links(&one, &memory_ids(&["mem_2"])).await.must(), [used]);
+    assert_eq!(store.take_lease("work", "two", after(99), after(59)).await.must(), None);
+    let taken = store.take_lease("work", "two", after(99), after(60)).await.must().must();
+    assert_eq!(taken.progress.as_deref(), Some("half"));
     place.close(store).await;
 }

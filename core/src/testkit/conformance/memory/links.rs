@@ -32,14 +32,22 @@ pub async fn a_link_comes_back_from_either_end(store: Arc<dyn MemoryStore>) {
     assert_eq!(store.links(&one, &memory_ids(&["mem_missing", ""])).await.must(), []);
 }
 
-/// "A pair that is linked already keeps one link, with the new weight": from either side.
-pub async fn a_pair_has_one_link_with_the_new_weight(store: Arc<dyn MemoryStore>) {
+/// "A pair that is linked already keeps one link: a manual one takes the place of what is there, an automatic one
+/// leaves it": from either side.
+pub async fn a_pair_has_one_link_and_a_manual_one_takes_its_place(store: Arc<dyn MemoryStore>) {
     let [one, ..] = with_memories(&*store).await;
-    store.put_links(&one, &[link("mem_1", "mem_2", 0.8)]).await.must();
-    for (again, weight) in [(link("mem_1", "mem_2", 0.9), 0.9), (link("mem_2", "mem_1", 0.5), 0.5)] {
-        store.put_links(&one, &[again]).await.must();
-        let kept = store.links(&one, &memory_ids(&["mem_1", "mem_2"])).await.must();
-        assert_eq!(kept.iter().map(|l| l.weight).collect::<Vec<_>>(), [weight]);
+    let first = link("mem_1", "mem_2", 0.8);
+    store.put_links(&one, std::slice::from_ref(&first)).await.must();
+    let manual = |weight, at| Link::new("mem_2".into(), "mem_1".into(), weight, LinkKind::Manual, after(at));
+    let steps = [
+        (link("mem_2", "mem_1", 0.5), first.clone()),
+        (manual(0.3, 5), manual(0.3, 5)),
+        (link("mem_1", "mem_2", 0.9), manual(0.3, 5)),
+        (manual(0.6, 9), manual(0.6, 9)),
+    ];
+    for (written, expected) in steps {
+        store.put_links(&one, &[written]).await.must();
+        assert_eq!(store.links(&one, &memory_ids(&["mem_1", "mem_2"])).await.must(), [expected]);
     }
     store.put_links(&one, &[link("mem_1", "mem_3", 0.6), link("mem_3", "mem_1", 0.7)]).await.must();
     assert_eq!(store.links(&one, &memory_ids(&["mem_3"])).await.must().len(), 1, "also inside one call");

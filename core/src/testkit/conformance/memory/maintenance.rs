@@ -129,7 +129,8 @@ pub async fn every_write_to_memories_or_links_raises_the_revision(store: Arc<dyn
             "put" => store.put_memories(&one, &["mem_1", "mem_2"].map(|id| memory(id, "x"))).await.must(),
             "replace" => store.put_memories(&one, &[memory("mem_1", "y")]).await.must(),
             "mark indexed" => store.mark_indexed(&one, &first).await.must(),
-            "link" | "relink" => store.put_links(&one, std::slice::from_ref(&link)).await.must(),
+            "link" => store.put_links(&one, std::slice::from_ref(&link)).await.must(),
+            "relink" => store.put_links(&one, &[Link { kind: LinkKind::Manual, ..link.clone() }]).await.must(),
             "unlink" => store.delete_link(&one, &link.id).await.must(),
             _ => assert_eq!(store.delete_memories(&one, &first).await.must(), 1),
         }

@@ -9,6 +9,7 @@ mod maintenance;
 mod memories;
 mod people;
 mod receipts;
+mod upkeep;
 
 pub use conflicts::*;
 pub use conversations::*;
@@ -19,6 +20,7 @@ pub use maintenance::*;
 pub use memories::*;
 pub use people::*;
 pub use receipts::*;
+pub use upkeep::*;
 
 use crate::store::MemoryStore;
 use crate::testkit::fixtures::{scopes, start};
@@ -98,11 +100,23 @@ macro_rules! memory_store_suite {
                 concurrent_writers_lose_nothing,
                 // links
                 a_link_comes_back_from_either_end,
-                a_pair_has_one_link_with_the_new_weight,
+                a_pair_has_one_link_and_a_manual_one_takes_its_place,
                 links_come_strongest_first_each_once,
                 links_with_an_end_that_is_not_the_callers_are_left_out,
                 links_of_others_are_neither_read_nor_deleted,
                 a_link_is_deleted_and_the_missing_is_fine,
+                // decay and leases
+                a_standing_changes_only_if_it_is_as_it_was_read,
+                racing_changes_of_one_standing_agree_on_one,
+                fading_memories_come_longest_untold_first_of_all_tenants,
+                fading_links_are_automatic_and_not_used_since,
+                a_use_of_a_link_counts_once_for_all_who_read_it,
+                only_links_that_were_not_used_since_are_pruned,
+                a_lease_is_held_until_it_runs_out,
+                a_lease_is_kept_by_its_holder_with_how_far_it_has_come,
+                a_lease_that_was_given_back_is_free,
+                racing_for_a_lease_one_gets_it,
+                a_walk_over_what_fades_refuses_a_cursor_that_is_not_ours,
                 // conflicts and history
                 a_conflict_comes_back_as_it_was_written,
                 a_resolution_changes_the_standing_and_nothing_else,
@@ -174,6 +188,7 @@ macro_rules! memory_store_durability_suite {
                 conflicts_survive_reopening,
                 what_was_removed_stays_removed_after_reopening,
                 the_space_survives_reopening,
+                leases_and_uses_of_links_survive_reopening,
                 costs_survive_reopening,
                 receipts_and_reviews_survive_reopening,
             ]
