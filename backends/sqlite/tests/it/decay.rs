@@ -19,10 +19,10 @@ fn id(at: usize) -> MemoryId {
 
 async fn fill(process: &Process) {
     let memories: Vec<Memory> = (0..MANY).map(|at| memory(id(at).as_str(), "Likes tea")).collect();
-    process.engine.memory.put_memories(&process.scope, &memories).await.unwrap();
+    process.engine.memory.put_memories(&process.scope, &memories).await.expect("it answers");
     let link = |at: usize| Link::new(id(at), id(at + 1), 0.5, LinkKind::Similar, after(1));
     let links: Vec<Link> = (0..MANY - 1).map(link).collect();
-    process.engine.memory.put_links(&process.scope, &links).await.unwrap();
+    process.engine.memory.put_links(&process.scope, &links).await.expect("it answers");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
