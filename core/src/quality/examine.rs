@@ -2,6 +2,7 @@
 
 use super::duplicates::duplicates;
 use super::echo::Heard;
+use crate::decay::DecayRates;
 use crate::engine::Engine;
 use crate::ingest::{confidences, open_transcript};
 use crate::store::MemoryFilter;
@@ -100,7 +101,7 @@ pub(super) async fn examine(engine: &Engine, scope: &Scope, most: usize) -> Resu
         note(&memories[at].id, Concern::Duplicate);
     }
     let now = engine.clock.now();
-    for memory in memories.iter().filter(|memory| is_stale(memory, now)) {
+    for memory in memories.iter().filter(|memory| is_stale(memory, &engine.decay.per_day, now)) {
         note(&memory.id, Concern::Stale);
     }
     let open = engine.memory.conflicts_of(scope, &ids).await?;
@@ -158,14 +159,14 @@ async fn active(engine: &Engine, scope: &Scope, most: usize) -> Result<Vec<Memor
     Ok(memories)
 }
 
-fn is_stale(memory: &Memory, now: Timestamp) -> bool {
+fn is_stale(memory: &Memory, rates: &DecayRates, now: Timestamp) -> bool {
     if memory.kind == MemoryKind::Promise {
         // With a day that lay ahead when it was given; else a promise is about the call itself.
         let dated = memory.occurred_at > memory.learnt_at;
         let due = if dated { Duration::days(1) } else { Duration::days(PROMISE_DAYS) };
         return now - memory.occurred_at > due;
     }
-    memory.effective_salience(now) < FADED
+    memory.effective_salience(rates, now) < FADED
 }
 
 fn by_conversation(memories: &[Memory]) -> BTreeMap<&ConversationId, Vec<&Memory>> {

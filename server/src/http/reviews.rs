@@ -87,9 +87,9 @@ pub async fn list(
     AppQuery(query): AppQuery<PageQuery>,
 ) -> Result<Json<Items<ReviewItem>>, Problem> {
     let found = app.quality.queue(app.tenant(), &page(query.limit, query.cursor)?).await?;
-    let now = app.engine.clock.now();
+    let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
     let items = found.items.into_iter().map(|(scope, finding)| ReviewItem {
-        memory: MemoryView::of(&scope, finding.memory, now),
+        memory: MemoryView::of(&scope, finding.memory, rates, now),
         reasons: finding.concerns.into_iter().map(Concern::name).collect(),
     });
     Ok(Json(Items { items: items.collect(), next_cursor: found.next_cursor }))
@@ -128,8 +128,8 @@ pub async fn decide(
         return Err(missing());
     }
     metrics::counter!("hark_reviews_total", "decision" => decision.name()).increment(1);
-    let now = app.engine.clock.now();
-    let memory = memory.map(|memory| MemoryView::of(&scope, memory, now));
+    let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
+    let memory = memory.map(|memory| MemoryView::of(&scope, memory, rates, now));
     Ok(Json(ReviewView { memory_id: id.to_string(), decision: decision.name(), memory, forgotten }))
 }
 
