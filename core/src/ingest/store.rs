@@ -44,6 +44,7 @@ pub(super) async fn write(
             valid_to: None,
             superseded_by: None,
             corrected_at: None,
+            speaker: None,
             provenance: Provenance {
                 origin: Origin::Extracted,
                 conversation_id: Some(conversation.clone()),

@@ -73,6 +73,10 @@ id!(
     ConflictId
 );
 id!(
+    /// A merge or a split of callers (`trf_…`).
+    TransferId
+);
+id!(
     /// A raw event as it was delivered (`evt_…`).
     EventId
 );

@@ -5,7 +5,7 @@ use super::costs::Costs;
 use crate::store::{Erased, Resolved, Space};
 use crate::{
     Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind,
-    Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, User, UserId,
+    Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,12 +16,12 @@ pub(super) struct Person {
 }
 
 /// Whose each identity is.
-type Known = BTreeMap<(TenantId, IdentityKind, [u8; 32]), UserId>;
+pub(super) type Known = BTreeMap<(TenantId, IdentityKind, [u8; 32]), UserId>;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) people: BTreeMap<Scope, Person>,
-    known: Known,
+    pub(super) known: Known,
     pub(super) conversations: BTreeMap<(TenantId, ConversationId), Conversation>,
     pub(super) memories: BTreeMap<Scope, BTreeMap<MemoryId, Memory>>,
     /// Whose each memory is: ids are unique over all scopes.
@@ -30,6 +30,9 @@ pub(super) struct State {
     pub(super) conflicts: BTreeMap<Scope, BTreeMap<ConflictId, Conflict>>,
     pub(super) space: Option<Space>,
     pub(super) costs: Costs,
+    /// Whom the ids of callers merged away name since.
+    pub(super) aliases: BTreeMap<(TenantId, UserId), UserId>,
+    pub(super) transfers: BTreeMap<(TenantId, TransferId), Transfer>,
 }
 
 impl State {
@@ -70,6 +73,7 @@ impl State {
                 first_contact: now,
                 last_contact: now,
                 summary: String::new(),
+                shared: false,
                 revision: 0,
             },
             identities: Vec::new(),
@@ -105,6 +109,7 @@ impl State {
         for id in memories.keys() {
             self.owners.remove(id);
         }
+        self.forget_transfers(scope);
         Erased {
             memories: memories.len() as u64,
             links: links.len() as u64,
