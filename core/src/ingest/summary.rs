@@ -17,7 +17,8 @@ pub(super) async fn write(engine: &Engine, config: &IngestConfig, scope: &Scope)
     let now = engine.clock.now();
     let left = |m: &Memory| m.effective_salience(now);
     memories.sort_by(|a, b| left(b).total_cmp(&left(a)).then_with(|| a.id.cmp(&b.id)));
-    let sentences: Vec<String> = memories.iter().map(speak).collect();
+    let shared = engine.memory.user(scope).await?.is_some_and(|user| user.shared);
+    let sentences: Vec<String> = memories.iter().map(|memory| speak(memory, shared)).collect();
     let most = config.summary_sentences;
     let by_model = match &engine.chat {
         Some(chat) => charged_to(Account::of(scope.tenant.clone()), summarise(&**chat, &sentences, most))

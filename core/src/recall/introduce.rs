@@ -1,6 +1,7 @@
 //! What the agent is told before the call begins.
 
-use super::answer::{sentence, spoken_date};
+use super::answer::{said_by, spoken_date};
+use crate::ingest::same_person;
 use super::config::RecallConfig;
 use crate::engine::Engine;
 use crate::store::MemoryFilter;
@@ -47,23 +48,54 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     let filter = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
     let newest = engine.memory.list_memories(scope, &filter, &PageRequest::first(LOOKED_AT)).await?.items;
     if user.call_count == 0 && newest.is_empty() {
-        return Ok(Introduction { name: user.name, ..Introduction::neutral(config) });
+        let name = if user.shared { String::new() } else { user.name };
+        return Ok(Introduction { name, ..Introduction::neutral(config) });
     }
-    let greeting = if user.name.is_empty() {
+    // On a line that several people use nobody knows who it is before they have spoken.
+    let people = if user.shared { people(&user.name, &newest) } else { Vec::new() };
+    let name = if user.shared { String::new() } else { user.name };
+    let greeting = if name.is_empty() {
         config.greeting_known.clone()
     } else {
-        config.greeting_named.replace("{name}", &user.name)
+        config.greeting_named.replace("{name}", &name)
     };
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
-    let chosen = choose(newest, config.context_memories, engine.clock.now());
+    let mut chosen = choose(newest, config.context_memories, engine.clock.now());
+    if user.shared {
+        chosen.retain(|memory| memory.kind != MemoryKind::Name);
+    }
     Ok(Introduction {
-        context: context(&chosen, config.context_chars),
+        context: context(&several(&people), &chosen, user.shared, config.context_chars),
         greeting,
         is_returning: true,
         call_count: user.call_count,
         last_call,
-        name: user.name,
+        name,
     })
+}
+
+/// The names that were given on a line, its owner's first, each person once.
+fn people(owner: &str, memories: &[Memory]) -> Vec<String> {
+    let mut people: Vec<String> = Some(owner.to_owned()).into_iter().filter(|name| !name.is_empty()).collect();
+    let mut named: Vec<&Memory> = memories.iter().filter(|memory| memory.speaker.is_some()).collect();
+    named.sort_by(|a, b| (a.learnt_at, &a.id).cmp(&(b.learnt_at, &b.id)));
+    for name in named.into_iter().filter_map(|memory| memory.speaker.as_ref()) {
+        if !people.iter().any(|known| same_person(known, name)) {
+            people.push(name.clone());
+        }
+    }
+    people
+}
+
+/// That it is not known which of several people is calling.
+fn several(people: &[String]) -> String {
+    match people {
+        [] => String::new(),
+        [one] => format!("{one} and others call from here, so it is not known who is calling."),
+        [first @ .., last] => {
+            format!("{} and {last} call from here, so it is not known who is calling.", first.join(", "))
+        }
+    }
 }
 
 /// Open promises first, soonest first; then the memories that matter most now. Of several names only the newest.
@@ -90,10 +122,10 @@ fn matters(memory: &Memory, now: Timestamp) -> f64 {
     memory.effective_salience(now) + 0.3 * (-days / 30.0).exp()
 }
 
-fn context(memories: &[Memory], most_chars: usize) -> String {
-    let mut text = String::new();
+fn context(opening: &str, memories: &[Memory], shared: bool, most_chars: usize) -> String {
+    let mut text = opening.to_owned();
     for memory in memories {
-        let next = sentence(memory);
+        let next = said_by(memory, shared);
         if text.chars().count() + next.chars().count() + 1 > most_chars {
             break;
         }

@@ -13,7 +13,7 @@ mod introduce;
 mod score;
 mod search;
 
-pub(crate) use answer::sentence as speak;
+pub(crate) use answer::said_by as speak;
 pub use cache::CallerCache;
 pub use config::{RecallConfig, Weights};
 pub use evidence::{TurnParts, TurnWeights};
@@ -117,6 +117,11 @@ impl Recall {
         if let Some(turns) = &turns {
             evidence::widen(turns, &mut hits, self.config.excerpt_words, left);
         }
+        // Only where somebody gave a name there is something to be told apart.
+        let shared = match hits.iter().filter_map(crate::Hit::memory).any(|memory| memory.speaker.is_some()) {
+            true => by(deadline.answer, "recall.user", self.engine.memory.user(scope)).await?.is_some_and(|u| u.shared),
+            false => false,
+        };
         let degraded = found
             .degraded
             .or_else(|| closed.map(fallback::without_turns))
@@ -124,7 +129,7 @@ impl Recall {
             .or_else(|| self.is_rebuilding().then(Degraded::rebuilding))
             .inspect(Degraded::report)
             .map(|degraded| degraded.reason);
-        Ok(Recalled { summary: answer::summary(&hits), hits, mode: found.mode, degraded, times })
+        Ok(Recalled { summary: answer::summary(&hits, shared), hits, mode: found.mode, degraded, times })
     }
 
     /// The caller's turns; none for a stranger, and where evidence is switched off.
