@@ -1,9 +1,11 @@
 //! Who is calling: the ladder from what a call says about itself to a caller of ours.
 
 use crate::engine::Engine;
+use crate::{
+    AgentId, ConversationId, Identity, IdentityKind, Numbers, Result, Scope, TenantId, Timestamp, User, UserId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use crate::{AgentId, ConversationId, Identity, IdentityKind, Result, Scope, TenantId, Timestamp, User, UserId};
 
 /// How callers are told apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +23,20 @@ pub struct IdentityConfig {
 impl Default for IdentityConfig {
     fn default() -> Self {
         Self { region: String::new(), join_guests: true, detect_shared: true }
+    }
+}
+
+impl IdentityConfig {
+    /// How telephone numbers are read.
+    ///
+    /// # Errors
+    /// The remedy, when there is no such region.
+    pub fn numbers(&self) -> std::result::Result<Numbers, String> {
+        if self.region.trim().is_empty() {
+            return Ok(Numbers::default());
+        }
+        let remedy = || "is not a region; name one by its ISO 3166 code such as `DE`, or leave it empty".to_owned();
+        Numbers::of_region(&self.region).ok_or_else(remedy)
     }
 }
 
@@ -242,6 +258,15 @@ impl People {
             return Ok(None);
         }
         self.engine.memory.find_user(tenant, &forms).await
+    }
+
+    /// Whether this is an id as we make them that names nobody: of a caller erased since, or made up.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn is_gone(&self, tenant: &TenantId, id: &str) -> Result<bool> {
+        let known = self.by_reference(tenant, id).await?.is_some();
+        Ok(!known && self.is_ours(tenant, id.trim()).await?)
     }
 
     /// What the claims are kept as, each once. An id of ours is no identity beside itself: neither that of a caller we

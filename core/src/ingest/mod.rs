@@ -25,10 +25,10 @@ pub use change::MemoryPatch;
 pub use config::IngestConfig;
 pub(crate) use extract::open_transcript;
 pub(crate) use index::findable;
-pub(crate) use speaker::same_person;
 pub use rebuild::Lag;
 pub use reconcile::{Decision, JudgeChoice, ReconcileConfig, Reconciled};
 pub use space::{NextSpace, SpaceCheck, check_space};
+pub(crate) use speaker::same_person;
 
 use crate::cost::{Account, charged_to};
 use crate::engine::Engine;
@@ -37,7 +37,8 @@ use crate::people::{Claim, IdentityConfig, People};
 use crate::recall::CallerCache;
 use crate::store::NewJob;
 use crate::{
-    AgentId, Conversation, ConversationId, ConversationState, Error, ErrorKind, MemoryId, Result, Scope, TenantId, Timestamp, Transcript,
+    AgentId, Conversation, ConversationId, ConversationState, Error, ErrorKind, MemoryId, Result, Scope, TenantId,
+    Timestamp, Transcript,
 };
 use std::sync::Arc;
 
@@ -185,7 +186,8 @@ impl Ingest {
             extract::checkpointed(&self.engine, &self.config, scope, &conversation, transcript, since).await?;
         let classified = classify::complete(&self.engine, extraction.candidates.clone()).await?;
         let detect = self.identity.detect_shared;
-        let ids = store::write(&self.engine, scope, (&conversation.id, transcript), &extraction, classified, detect).await?;
+        let ids =
+            store::write(&self.engine, scope, (&conversation.id, transcript), &extraction, classified, detect).await?;
         let embedded = index::write(&self.engine, scope, &ids).await?;
         let now = self.engine.clock.now();
         self.engine.memory.finish_conversation(scope, &conversation.id, now).await?;
@@ -203,7 +205,8 @@ impl Ingest {
         let found = self.engine.memory.conversation(&scope.tenant, id).await?;
         match found.and_then(|conversation| conversation.caller) {
             Some(caller) if caller != scope.caller => {
-                Err(Error::new(ErrorKind::Conflict, "ingest.call", "the conversation was moved meanwhile").retriable(true))
+                Err(Error::new(ErrorKind::Conflict, "ingest.call", "the conversation was moved meanwhile")
+                    .retriable(true))
             }
             _ => Ok(()),
         }

@@ -15,8 +15,20 @@ pub(super) struct Spoken {
 
 /// Words by which a person corrects how they are called, rather than saying who else they are.
 const CORRECTS: &[&str] = &[
-    "call me", "prefer", "actually", "spell", "spelt", ", not ", "changed", "married", "maiden", "short for", "misheard",
-    "correct", "wrong", "used to be",
+    "call me",
+    "prefer",
+    "actually",
+    "spell",
+    "spelt",
+    ", not ",
+    "changed",
+    "married",
+    "maiden",
+    "short for",
+    "misheard",
+    "correct",
+    "wrong",
+    "used to be",
 ];
 
 /// Words by which a person says that somebody else usually calls: no correction, whatever else is said.
@@ -60,7 +72,8 @@ fn said(candidate: &Candidate, transcript: &Transcript) -> String {
 /// Whether the name answers the agent's question for it.
 fn answers(candidate: &Candidate, transcript: &Transcript) -> bool {
     let before = candidate.turns.iter().filter_map(|at| transcript.turns.get((*at as usize).checked_sub(1)?));
-    let asks = |text: &str| text.contains('?') && (text.contains("name") || text.contains("who") || text.contains("speaking"));
+    let asks =
+        |text: &str| text.contains('?') && (text.contains("name") || text.contains("who") || text.contains("speaking"));
     before.filter(|turn| turn.speaker == Speaker::Agent).any(|turn| asks(&turn.text.to_lowercase()))
 }
 

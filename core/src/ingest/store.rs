@@ -5,8 +5,7 @@ use super::speaker::{self, Spoken};
 use crate::ai::Classified;
 use crate::engine::Engine;
 use crate::{
-    Candidate, ConversationId, IndexState, Memory, MemoryId, MemoryState, Origin, Provenance, Result,
-    Scope, Transcript,
+    Candidate, ConversationId, IndexState, Memory, MemoryId, MemoryState, Origin, Provenance, Result, Scope, Transcript,
 };
 use std::collections::HashSet;
 

@@ -70,7 +70,8 @@ impl Ingest {
         let known = self.engine.memory.transfers(tenant, Some(caller), &PageRequest::first(LOOKED_AT)).await?;
         let brought = |transfer: &Transfer| {
             let moved = &transfer.moved;
-            let by_alias = transfer.from.as_str() == from.trim() || moved.aliases.iter().any(|a| a.as_str() == from.trim());
+            let by_alias =
+                transfer.from.as_str() == from.trim() || moved.aliases.iter().any(|a| a.as_str() == from.trim());
             by_alias || key.as_ref().is_some_and(|key| moved.identities.contains(key))
         };
         let standing = |t: &Transfer| t.kind == TransferKind::Merge && t.state == TransferState::Done;
@@ -102,7 +103,8 @@ impl Ingest {
         wanted.dedup();
         let known = self.engine.memory.transfers(tenant, Some(&from.id), &PageRequest::first(LOOKED_AT)).await?;
         let done = known.items.into_iter().find(|t| {
-            let same = t.from == from.id && t.moved.conversations == wanted && into.as_ref().is_none_or(|i| *i == t.into);
+            let same =
+                t.from == from.id && t.moved.conversations == wanted && into.as_ref().is_none_or(|i| *i == t.into);
             t.kind == TransferKind::Split && t.state == TransferState::Done && same
         });
         if let Some(done) = done {

@@ -31,7 +31,8 @@ pub(super) fn summary(hits: &[Hit], shared: bool) -> String {
     let Some(best) = hits.first() else { return NOTHING.to_owned() };
     let near = || hits.iter().filter(|hit| hit.score >= best.score * 0.5);
     // What was derived is said better than what was said; turns speak only where nothing was derived.
-    let derived: Vec<String> = near().filter_map(Hit::memory).take(MAX_SENTENCES).map(|memory| said_by(memory, shared)).collect();
+    let derived: Vec<String> =
+        near().filter_map(Hit::memory).take(MAX_SENTENCES).map(|memory| said_by(memory, shared)).collect();
     let sentences = if derived.is_empty() {
         near().filter_map(Hit::excerpt).take(MAX_SENTENCES).map(quotation).collect()
     } else {

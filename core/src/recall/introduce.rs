@@ -1,9 +1,9 @@
 //! What the agent is told before the call begins.
 
 use super::answer::{said_by, spoken_date};
-use crate::ingest::same_person;
 use super::config::RecallConfig;
 use crate::engine::Engine;
+use crate::ingest::same_person;
 use crate::store::MemoryFilter;
 use crate::{Memory, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
 
@@ -54,11 +54,8 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     // On a line that several people use nobody knows who it is before they have spoken.
     let people = if user.shared { people(&user.name, &newest) } else { Vec::new() };
     let name = if user.shared { String::new() } else { user.name };
-    let greeting = if name.is_empty() {
-        config.greeting_known.clone()
-    } else {
-        config.greeting_named.replace("{name}", &name)
-    };
+    let greeting =
+        if name.is_empty() { config.greeting_known.clone() } else { config.greeting_named.replace("{name}", &name) };
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
     let mut chosen = choose(newest, config.context_memories, engine.clock.now());
     if user.shared {

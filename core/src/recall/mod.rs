@@ -119,7 +119,10 @@ impl Recall {
         }
         // Only where somebody gave a name there is something to be told apart.
         let shared = match hits.iter().filter_map(crate::Hit::memory).any(|memory| memory.speaker.is_some()) {
-            true => by(deadline.answer, "recall.user", self.engine.memory.user(scope)).await?.is_some_and(|u| u.shared),
+            // Late, it is said all the same whose it is.
+            true => by(deadline.answer, "recall.user", self.engine.memory.user(scope))
+                .await
+                .map_or(true, |user| user.is_some_and(|user| user.shared)),
             false => false,
         };
         let degraded = found

@@ -26,6 +26,7 @@ use hark_core::ai::by_prompt::PromptConfig;
 use hark_core::cost::CostConfig;
 use hark_core::ingest::{IngestConfig, ReconcileConfig};
 use hark_core::layer::{EmbeddingCacheConfig, Resilience};
+use hark_core::people::IdentityConfig;
 use hark_core::recall::RecallConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The side that faces ElevenLabs.
     pub elevenlabs: ElevenLabsConfig,
+    /// How callers are told apart.
+    pub identity: IdentityConfig,
     /// Which backend plays which part.
     pub roles: RolesConfig,
     /// Named backends. `kind` may be left out where the name is a kind's. Relative paths are meant from the data
@@ -85,6 +88,7 @@ impl Default for Config {
             server: ServerConfig::default(),
             auth: AuthConfig::default(),
             elevenlabs: ElevenLabsConfig::default(),
+            identity: IdentityConfig::default(),
             roles: RolesConfig::default(),
             backends,
             encryption: EncryptionConfig::default(),
@@ -154,6 +158,7 @@ impl Config {
             return Err(("encryption.keys", "is set and so is `keys_file`; keep one of them".to_owned()));
         }
         self.extraction.check()?;
+        self.identity.numbers().map_err(|remedy| ("identity.region", remedy))?;
         self.reconcile.check(self.roles.chat.trim() != "none")?;
         self.cost.check()?;
         self.embedding_cache.check()?;

@@ -1,8 +1,8 @@
 //! `/openapi.json`, and `/docs` where requests can be tried.
 
 use super::{
-    backends, conflicts, conversations, costs, health, jobs, links, memories, remember, sessions, tools, users,
-    webhooks,
+    backends, conflicts, conversations, costs, health, jobs, links, memories, remember, sessions, tools, transfers,
+    users, webhooks,
 };
 use crate::app::App;
 use axum::Router;
@@ -19,7 +19,8 @@ use utoipa_swagger_ui::SwaggerUi;
         memories::create, memories::create_batch, memories::read, memories::change, memories::forget,
         memories::reinforce, memories::restore, conflicts::history, conflicts::list, conflicts::resolve,
         links::of_memory, links::create, links::remove,
-        users::list, users::read, users::memories, users::erase, sessions::create,
+        users::list, users::read, users::change, users::memories, users::erase, sessions::create,
+        transfers::merge, transfers::split, transfers::list, transfers::undo,
         conversations::list, conversations::read, costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list,
         backends::reset,
         health::health, health::live, health::ready, health::metrics

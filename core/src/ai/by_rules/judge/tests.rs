@@ -144,7 +144,13 @@ fn the_same_in_other_words_is_the_same_and_a_mood_is_of_its_day() {
             ("Can be reached on 07700 900321", "Phone number is +44 7700 900321"),
         ],
     );
-    let mood = |about| Statement { content: "Was annoyed by the wait", kind: MemoryKind::Feeling, slot: None, about, speaker: None };
+    let mood = |about| Statement {
+        content: "Was annoyed by the wait",
+        kind: MemoryKind::Feeling,
+        slot: None,
+        about,
+        speaker: None,
+    };
     assert_eq!(RuleJudge.judge(&mood(start()), &mood(after(60))).verdict, Verdict::Same);
     assert_eq!(RuleJudge.judge(&mood(start()), &mood(after(3 * 86_400))).verdict, Verdict::Unrelated);
 }
