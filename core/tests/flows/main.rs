@@ -4,6 +4,7 @@
 
 mod deadline;
 mod evidence;
+mod identity;
 mod ingest;
 mod prompt;
 mod recall;
