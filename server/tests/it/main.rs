@@ -5,6 +5,7 @@ mod costs;
 mod fakes;
 mod fault_matrix;
 mod harness;
+mod identity;
 mod initiation;
 mod isolation;
 mod leaks;

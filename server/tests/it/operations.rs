@@ -35,6 +35,10 @@ async fn everything_else_needs_a_key() {
         "/metrics",
         "/v1/backends",
         "/v1/users",
+        "/v1/users/merge",
+        "/v1/users/merges",
+        "/v1/users/merges/{id}/undo",
+        "/v1/users/split",
         "/v1/queue",
         "/v1/jobs",
         "/v1/conversations",
@@ -88,7 +92,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 31);
+    assert_eq!(paths.len(), 35);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);
