@@ -47,7 +47,7 @@ pub(super) fn of(candidates: &[Candidate], transcript: &Transcript, user: &User,
     let Some((candidate, name)) = named.filter(|(_, name)| !name.is_empty()) else { return Spoken::default() };
     if !detect || user.name.is_empty() || same_person(&user.name, &name) {
         // On a shared line the profile keeps its owner's name, whatever form of it was said.
-        let renames = !(user.shared && !user.name.is_empty());
+        let renames = !user.shared || user.name.is_empty();
         return Spoken { name: Some(name), renames, shares: false };
     }
     let said = said(candidate, transcript);

@@ -14,7 +14,8 @@ async fn two(hark: &Harness) -> (String, String) {
     let body = json!({"user_id": "crm-7", "content": "Has a dog called Rex"});
     let known = hark.post("/v1/memories", body).await;
     assert_eq!(known.status, StatusCode::CREATED);
-    (guest["user_id"].as_str().unwrap().to_owned(), known.json["user_id"].as_str().unwrap().to_owned())
+    let id = |answer: &Value| answer["user_id"].as_str().unwrap_or_default().to_owned();
+    (id(&guest), id(&known.json))
 }
 
 async fn found(hark: &Harness, user: &str, query: &str) -> Vec<String> {

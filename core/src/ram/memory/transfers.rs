@@ -94,7 +94,7 @@ impl State {
             };
             self.replace_user(&into, user);
         }
-        let mut back = self.from_conversations(&into, &transfer.moved.conversations);
+        let mut back = self.memories_from(&into, &transfer.moved.conversations);
         back.extend(transfer.moved.memories.iter().cloned());
         let back = back.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         transfer.moved.memories = self.hand_over(&into, &from, &transfer.moved, back);
@@ -155,7 +155,7 @@ impl State {
             return Err(refused(ErrorKind::Invalid, NOT_THEIRS));
         }
         let conversations: Vec<_> = wanted.into_iter().collect();
-        let memories = self.from_conversations(from, &conversations);
+        let memories = self.memories_from(from, &conversations);
         let (aliases, identities) = (Vec::new(), Vec::new());
         Ok(Moved { aliases, identities, conversations, memories, from_before, into_before })
     }
@@ -170,7 +170,7 @@ impl State {
             .map(|((_, id), c)| (id, Call { counted: c.state == ConversationState::Learnt, started_at: c.started_at }))
     }
 
-    fn from_conversations(&self, scope: &Scope, conversations: &[ConversationId]) -> Vec<MemoryId> {
+    fn memories_from(&self, scope: &Scope, conversations: &[ConversationId]) -> Vec<MemoryId> {
         let from =
             |memory: &&Memory| memory.provenance.conversation_id.as_ref().is_some_and(|id| conversations.contains(id));
         self.of(scope).filter(from).map(|memory| memory.id.clone()).collect()

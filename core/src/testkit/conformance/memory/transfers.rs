@@ -86,7 +86,7 @@ pub async fn a_merge_moves_everything_and_leaves_an_alias(store: Arc<dyn MemoryS
 
     assert_eq!(store.user(&two).await.must(), None);
     assert_eq!(store.alias(&one.tenant, &two.caller).await.must(), Some(one.caller.clone()));
-    assert_eq!(store.aliases(&one).await.must(), [two.caller.clone()]);
+    assert_eq!(store.aliases(&one).await.must(), std::slice::from_ref(&two.caller));
     assert_eq!(store.alias(&other.tenant, &two.caller).await.must(), None, "within the tenant");
     let user = store.user(&one).await.must().must();
     assert_eq!((user.name.as_str(), user.call_count, user.last_contact), ("Sam", 3, after(300)));
@@ -124,10 +124,15 @@ pub async fn what_cannot_be_transferred_moves_nothing(store: Arc<dyn MemoryStore
         (new("trf_1", Split, &one, &two, &["conv_unknown"]), ErrorKind::Invalid),
         (new("trf_0", Merge, &one, &two, &[]), ErrorKind::Conflict),
     ] {
-        assert_eq!(store.transfer(&one.tenant, &asked, start()).await.unwrap_err().kind(), kind, "{asked:?}");
+        let refused = store.transfer(&one.tenant, &asked, start()).await;
+        assert_eq!(refused.err().map(|error| error.kind()), Some(kind), "{asked:?}");
     }
     let abroad = store.transfer(&other.tenant, &new("trf_1", Merge, &two, &other, &[]), start()).await;
-    assert_eq!(abroad.unwrap_err().kind(), ErrorKind::NotFound, "callers of two tenants are never merged");
+    assert_eq!(
+        abroad.err().map(|error| error.kind()),
+        Some(ErrorKind::NotFound),
+        "callers of two tenants are never merged"
+    );
     assert_eq!(of(&*store, &one).await, ["mem_a1", "mem_a2"]);
     assert_eq!(of(&*store, &two).await, ["mem_api", "mem_c1", "mem_c2"]);
     assert_eq!(store.transfer_by_id(&one.tenant, &"trf_1".into()).await.must(), None);
@@ -174,8 +179,8 @@ pub async fn merges_are_undone_in_the_reverse_order(store: Arc<dyn MemoryStore>)
     store.transfer(&one.tenant, &new("trf_1", TransferKind::Merge, &two, &one, &[]), after(1)).await.must();
     store.transfer(&one.tenant, &new("trf_2", TransferKind::Merge, &one, &third, &[]), after(2)).await.must();
     assert_eq!(store.aliases(&third).await.must(), [one.caller.clone(), two.caller.clone()]);
-    let early = store.undo_transfer(&one.tenant, &"trf_1".into(), after(3)).await.unwrap_err();
-    assert_eq!(early.kind(), ErrorKind::Conflict);
+    let early = store.undo_transfer(&one.tenant, &"trf_1".into(), after(3)).await;
+    assert_eq!(early.err().map(|error| error.kind()), Some(ErrorKind::Conflict));
     assert_eq!(store.alias(&one.tenant, &two.caller).await.must(), Some(third.caller.clone()), "nothing is moved");
     store.undo_transfer(&one.tenant, &"trf_2".into(), after(4)).await.must();
     assert_eq!(store.alias(&one.tenant, &two.caller).await.must(), Some(one.caller.clone()));
