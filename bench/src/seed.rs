@@ -152,6 +152,7 @@ fn memory(rng: &mut Rng, caller: usize, at: usize, sentence: &Sentence, now: Tim
         valid_to: None,
         superseded_by: None,
         corrected_at: None,
+        speaker: None,
         provenance: Provenance { origin: Origin::Api, conversation_id: None, turns: Vec::new() },
         metadata: serde_json::Map::new(),
         index: IndexState::Indexed,

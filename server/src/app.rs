@@ -7,7 +7,7 @@ use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
 use hark_core::layer::Breaker;
-use hark_core::people::People;
+use hark_core::people::{IdentityConfig, People};
 use hark_core::quality::Quality;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -228,6 +228,12 @@ impl App {
     #[must_use]
     pub fn with_reconcile(self, reconcile: ReconcileConfig) -> Self {
         Self { ingest: self.ingest.with_reconcile(reconcile), ..self }
+    }
+
+    /// The same, telling callers apart as told.
+    #[must_use]
+    pub fn with_identity(self, identity: IdentityConfig) -> Self {
+        Self { ingest: self.ingest.with_identity(identity), ..self }
     }
 
     /// The breaker of the backend of that name, if it has one.

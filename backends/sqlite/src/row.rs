@@ -6,7 +6,7 @@ use hark_core::crypt::Sealed;
 use hark_core::store::{Event, Job, JobState};
 use hark_core::{
     AgentId, Conflict, Conversation, ConversationId, ErrorKind, Identity, Link, Memory, Provenance, Receipt, Review,
-    Scope, Timestamp, User,
+    Scope, TenantId, Timestamp, Transfer, User,
 };
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -98,6 +98,7 @@ pub(crate) fn user(row: &SqliteRow) -> Result<User, Fault> {
         first_contact: time(row, "first_contact")?,
         last_contact: time(row, "last_contact")?,
         summary: text(row, "summary")?,
+        shared: row.try_get("shared")?,
         revision: unsigned(row, "revision")?,
     })
 }
@@ -146,6 +147,7 @@ pub(crate) fn memory(row: &SqliteRow) -> Result<Memory, Fault> {
         valid_to: optional_time(row, "valid_to")?,
         superseded_by: optional_text(row, "superseded_by")?,
         corrected_at: optional_time(row, "corrected_at")?,
+        speaker: row.try_get("speaker")?,
         provenance: Provenance {
             origin: named(row, "origin")?,
             conversation_id: optional_text::<ConversationId>(row, "conversation")?,
@@ -220,6 +222,27 @@ pub(crate) fn review(row: &SqliteRow) -> Result<Review, Fault> {
         label: row.try_get("label")?,
         words: optional_sealed(row, "words")?,
     })
+}
+
+/// A row of `transfers`.
+pub(crate) fn transfer(row: &SqliteRow) -> Result<Transfer, Fault> {
+    Ok(Transfer {
+        id: text(row, "id")?,
+        kind: named(row, "kind")?,
+        from: text(row, "from_caller")?,
+        into: text(row, "into_caller")?,
+        state: named(row, "state")?,
+        by: named(row, "decided_by")?,
+        moved: from_json(row, "moved")?,
+        created_at: time(row, "created_at")?,
+        undone_at: optional_time(row, "undone_at")?,
+        settled: row.try_get("settled")?,
+    })
+}
+
+/// Whose deployment a row is of.
+pub(crate) fn tenant(row: &SqliteRow) -> Result<TenantId, Fault> {
+    text(row, "tenant")
 }
 
 /// A row of `events`.

@@ -9,7 +9,7 @@ mod token;
 pub use keyring::{Key, Keyring};
 pub use token::TokenError;
 
-use crate::{Entropy, Error, ErrorKind, Identity, IdentityKind, Result, Scope, TenantId, Timestamp, normalise_number};
+use crate::{Entropy, Error, ErrorKind, Identity, IdentityKind, Numbers, Result, Scope, TenantId, Timestamp};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
@@ -94,6 +94,7 @@ impl Purpose {
 #[derive(Clone)]
 pub struct Vault {
     keyring: Arc<Keyring>,
+    numbers: Numbers,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -106,7 +107,18 @@ impl fmt::Debug for Vault {
 impl Vault {
     /// A vault over a keyring; nonces come from `entropy`.
     pub fn new(keyring: Keyring, entropy: Arc<dyn Entropy>) -> Self {
-        Self { keyring: Arc::new(keyring), entropy }
+        Self { keyring: Arc::new(keyring), numbers: Numbers::default(), entropy }
+    }
+
+    /// The same, reading telephone numbers as told.
+    #[must_use]
+    pub fn with_numbers(self, numbers: Numbers) -> Self {
+        Self { numbers, ..self }
+    }
+
+    /// How telephone numbers are read.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     /// Seals `plain` with the active key. Tenant, purpose and `record` (the row's id) are bound into it: moved
@@ -188,23 +200,36 @@ impl Vault {
         })
     }
 
-    /// The identity a store looks a caller up by. Numbers are normalised first; a withheld or senseless number
+    /// The identity a store keeps a caller by. Numbers are normalised first; a withheld or senseless number
     /// is `None`, as is an empty external id.
     ///
     /// # Errors
     /// As [`Vault::seal`].
     pub fn identity(&self, tenant: &TenantId, kind: IdentityKind, raw: &str) -> Result<Option<Identity>> {
-        let value = match kind {
-            IdentityKind::Phone | IdentityKind::Sms => normalise_number(raw),
-            IdentityKind::Whatsapp => {
-                normalise_number(raw).or_else(|| Some(raw.trim().to_owned()).filter(|v| !v.is_empty()))
-            }
-            IdentityKind::External => Some(raw.trim().to_owned()).filter(|v| !v.is_empty()),
+        Ok(self.identity_forms(tenant, kind, raw)?.into_iter().next())
+    }
+
+    /// Every identity a caller may be found by, the one of [`Vault::identity`] first: a number may have been kept before
+    /// its region was configured.
+    ///
+    /// # Errors
+    /// As [`Vault::seal`].
+    pub fn identity_forms(&self, tenant: &TenantId, kind: IdentityKind, raw: &str) -> Result<Vec<Identity>> {
+        let as_it_is = || Some(raw.trim().to_owned()).filter(|v| !v.is_empty());
+        let values = match kind {
+            IdentityKind::Phone | IdentityKind::Sms => self.numbers.forms(raw),
+            IdentityKind::Whatsapp => match self.numbers.forms(raw) {
+                forms if forms.is_empty() => as_it_is().into_iter().collect(),
+                forms => forms,
+            },
+            IdentityKind::External => as_it_is().into_iter().collect(),
         };
-        let Some(value) = value else { return Ok(None) };
-        let hash = self.keyed_hash("identity", &[tenant.as_str(), kind.name(), &value]);
-        let sealed = self.seal(tenant, Purpose::Identity, kind.name(), raw.trim().as_bytes())?;
-        Ok(Some(Identity { kind, hash, sealed }))
+        let identity = |value: String| {
+            let hash = self.keyed_hash("identity", &[tenant.as_str(), kind.name(), &value]);
+            let sealed = self.seal(tenant, Purpose::Identity, kind.name(), raw.trim().as_bytes())?;
+            Ok(Identity { kind, hash, sealed })
+        };
+        values.into_iter().map(identity).collect()
     }
 
     /// A short-lived token that names a caller, for `secret__memory_token`.

@@ -98,6 +98,7 @@ impl Ingest {
                 valid_to: None,
                 superseded_by: None,
                 corrected_at: None,
+                speaker: None,
                 provenance: Provenance { origin: new.origin, conversation_id: new.conversation, turns: new.turns },
                 metadata: new.metadata,
                 index: IndexState::Pending,

@@ -29,7 +29,9 @@ impl Ingest {
         };
         let first: Vec<MemoryId> = (0..extraction.replaces).map(|i| MemoryId::derived(tenant, id, i)).collect();
         let classified = classify::complete(&self.engine, extraction.candidates.clone()).await?;
-        let ids = store::write(&self.engine, &scope, id, &transcript, &extraction, classified).await?;
+        let ids =
+            store::write(&self.engine, &scope, (id, &transcript), &extraction, classified, self.identity.detect_shared)
+                .await?;
         let embedded = index::write(&self.engine, &scope, &ids).await?;
         let before = self.engine.memory.memories(&scope, &first).await?;
         let repeated: Vec<MemoryId> = before

@@ -174,10 +174,15 @@ impl Ingest {
     /// What the stores say; what was not reached yet is reached by calling again.
     pub async fn erase(&self, scope: &Scope) -> Result<Erased> {
         let events = self.events_of(scope).await?;
-        self.engine.vectors.erase(scope).await?;
-        self.engine.keywords.erase(scope).await?;
-        if let Some(embeddings) = &self.engine.embeddings {
-            embeddings.erase(scope).await?;
+        // What was merged may not have followed yet: it goes under every name.
+        let names = self.engine.memory.aliases(scope).await?;
+        for caller in names.into_iter().chain([scope.caller.clone()]) {
+            let name = Scope { tenant: scope.tenant.clone(), caller };
+            self.engine.vectors.erase(&name).await?;
+            self.engine.keywords.erase(&name).await?;
+            if let Some(embeddings) = &self.engine.embeddings {
+                embeddings.erase(&name).await?;
+            }
         }
         self.engine.jobs.delete_events(&scope.tenant, &events).await?;
         // What still waits to be kept would bring the conversations' names back.

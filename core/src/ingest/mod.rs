@@ -19,9 +19,11 @@ mod receipts;
 mod reconcile;
 mod reject;
 mod space;
+mod speaker;
 mod standing;
 mod store;
 mod summary;
+mod transfer;
 
 pub use add::NewMemory;
 pub use change::MemoryPatch;
@@ -33,15 +35,17 @@ pub use rebuild::Lag;
 pub use reconcile::{Decision, JudgeChoice, ReconcileConfig, Reconciled};
 pub use reject::open_label;
 pub use space::{NextSpace, SpaceCheck, check_space};
+pub(crate) use speaker::same_person;
 
 use crate::cost::{Account, charged_to};
 use crate::engine::Engine;
 use crate::job::{EmbedMemories, ExtractAgain, JobPayload, LinkMemories, SummariseUser};
-use crate::people::{Claim, People};
+use crate::people::{Claim, IdentityConfig, People};
 use crate::recall::CallerCache;
 use crate::store::NewJob;
 use crate::{
-    AgentId, Conversation, ConversationId, ConversationState, MemoryId, Result, Scope, TenantId, Timestamp, Transcript,
+    AgentId, Conversation, ConversationId, ConversationState, Error, ErrorKind, MemoryId, Result, Scope, TenantId,
+    Timestamp, Transcript,
 };
 use std::sync::Arc;
 
@@ -108,18 +112,32 @@ pub struct Ingest {
     cache: Arc<CallerCache>,
     config: IngestConfig,
     reconcile: ReconcileConfig,
+    identity: IdentityConfig,
 }
 
 impl Ingest {
     /// Ingest over an engine, sharing the cache of warmed callers with [`crate::recall::Recall`].
     pub fn new(engine: Engine, cache: Arc<CallerCache>, config: IngestConfig) -> Self {
-        Self { people: People::new(engine.clone()), engine, cache, config, reconcile: ReconcileConfig::default() }
+        Self {
+            people: People::new(engine.clone()),
+            engine,
+            cache,
+            config,
+            reconcile: ReconcileConfig::default(),
+            identity: IdentityConfig::default(),
+        }
     }
 
     /// The same, reconciling as told.
     #[must_use]
     pub fn with_reconcile(self, reconcile: ReconcileConfig) -> Self {
         Self { reconcile, ..self }
+    }
+
+    /// The same, telling callers apart as told.
+    #[must_use]
+    pub fn with_identity(self, identity: IdentityConfig) -> Self {
+        Self { identity, ..self }
     }
 
     /// Learns from a call. Idempotent: a call that was learnt from is not learnt from again, and a walk that
@@ -137,6 +155,10 @@ impl Ingest {
             .people
             .admit_at(tenant, Some(&call.conversation), &call.claims, call.started_at.min(self.engine.clock.now()))
             .await?;
+        let user = match user {
+            Some(user) => Some(self.join_guest(tenant, user, &call.claims).await?),
+            None => None,
+        };
         let Some(transcript) = &call.transcript else {
             self.keep(tenant, &call, user.map(|u| u.id), ConversationState::AwaitingTranscript).await?;
             return Ok(Ingested::just(Outcome::AwaitingTranscript));
@@ -172,17 +194,32 @@ impl Ingest {
         let extraction =
             extract::checkpointed(&self.engine, &self.config, scope, &conversation, transcript, since).await?;
         let classified = classify::complete(&self.engine, extraction.candidates.clone()).await?;
-        let ids = store::write(&self.engine, scope, &conversation.id, transcript, &extraction, classified).await?;
+        let detect = self.identity.detect_shared;
+        let ids =
+            store::write(&self.engine, scope, (&conversation.id, transcript), &extraction, classified, detect).await?;
         let embedded = index::write(&self.engine, scope, &ids).await?;
         confirm::strengthen(&self.engine, scope, &conversation, transcript).await?;
         let now = self.engine.clock.now();
         self.engine.memory.finish_conversation(scope, &conversation.id, now).await?;
+        self.still_theirs(scope, &conversation.id).await?;
         let mut follow_ups = self.follow_ups(scope, &ids, embedded, now)?;
         if extraction.stand_in {
             let again = ExtractAgain { conversation_id: conversation.id.clone() }.job(&scope.tenant, now)?;
             follow_ups.push(NewJob { run_at: now + AGAIN_AFTER, ..again });
         }
         Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, follow_ups })
+    }
+
+    /// A caller may have been merged or split meanwhile; then the call goes on under its new owner's name.
+    async fn still_theirs(&self, scope: &Scope, id: &ConversationId) -> Result<()> {
+        let found = self.engine.memory.conversation(&scope.tenant, id).await?;
+        match found.and_then(|conversation| conversation.caller) {
+            Some(caller) if caller != scope.caller => {
+                Err(Error::new(ErrorKind::Conflict, "ingest.call", "the conversation was moved meanwhile")
+                    .retriable(true))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn follow_ups(&self, scope: &Scope, ids: &[MemoryId], embedded: bool, now: Timestamp) -> Result<Vec<NewJob>> {

@@ -2,38 +2,36 @@
 
 use super::extract::Extraction;
 use super::reject::Rejected;
+use super::speaker::{self, Spoken};
 use crate::ai::Classified;
 use crate::engine::Engine;
 use crate::{
-    Candidate, ConversationId, IndexState, Memory, MemoryId, MemoryKind, MemoryState, Origin, Provenance, Result,
-    Scope, Transcript,
+    Candidate, ConversationId, IndexState, Memory, MemoryId, MemoryState, Origin, Provenance, Result, Scope, Transcript,
 };
 use std::collections::HashSet;
 
-/// Writes the memories and, where the call told it, how the caller wants to be called. Ids are derived from
+/// Writes the memories and, where the call told it, how the caller wants to be called, or that somebody else calls too. Ids are derived from
 /// the conversation and the place in its saved extraction. What is there already stays as it is: it may have been
 /// corrected, strengthened or superseded since. What a person has rejected is left out.
 pub(super) async fn write(
     engine: &Engine,
     scope: &Scope,
-    conversation: &ConversationId,
-    transcript: &Transcript,
+    (conversation, transcript): (&ConversationId, &Transcript),
     extraction: &Extraction,
     candidates: Vec<(Candidate, Classified)>,
+    detect_shared: bool,
 ) -> Result<Vec<MemoryId>> {
     let now = engine.clock.now();
     let rejected = Rejected::of(engine, scope, conversation).await?;
-    let mut name = None;
+    let spoken = match engine.memory.user(scope).await? {
+        Some(user) => speaker::of(&extraction.candidates, transcript, &user, detect_shared),
+        None => Spoken::default(),
+    };
     let mut memories = Vec::with_capacity(candidates.len());
     for (index, (candidate, classified)) in candidates.into_iter().enumerate() {
         let id = MemoryId::derived(&scope.tenant, conversation, extraction.place(index));
         if rejected.holds(&id, &candidate) {
             continue;
-        }
-        if candidate.kind == MemoryKind::Name
-            && let Some(slot) = candidate.slot.as_ref().filter(|s| s.key == "name")
-        {
-            name = Some(slot.value.clone());
         }
         memories.push(Memory {
             id,
@@ -50,6 +48,7 @@ pub(super) async fn write(
             valid_to: None,
             superseded_by: None,
             corrected_at: None,
+            speaker: spoken.name.clone(),
             provenance: Provenance {
                 origin: Origin::Extracted,
                 conversation_id: Some(conversation.clone()),
@@ -65,7 +64,10 @@ pub(super) async fn write(
     if !memories.is_empty() {
         engine.memory.put_memories(scope, &memories).await?;
     }
-    if let Some(name) = name {
+    if spoken.shares {
+        engine.memory.set_shared(scope, true).await?;
+    }
+    if let Some(name) = spoken.name.filter(|_| spoken.renames) {
         engine.memory.set_name(scope, &name).await?;
     }
     Ok(ids)

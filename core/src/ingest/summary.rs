@@ -21,7 +21,8 @@ pub(super) async fn write(engine: &Engine, config: &IngestConfig, scope: &Scope)
         let by_salience = || left(b).total_cmp(&left(a)).then_with(|| a.id.cmp(&b.id));
         is_open(b, now).cmp(&is_open(a, now)).then_with(by_salience)
     });
-    let sentences: Vec<String> = memories.iter().map(speak).collect();
+    let shared = engine.memory.user(scope).await?.is_some_and(|user| user.shared);
+    let sentences: Vec<String> = memories.iter().map(|memory| speak(memory, shared)).collect();
     let most = config.summary_sentences;
     let by_model = match &engine.chat {
         Some(chat) => charged_to(Account::of(scope.tenant.clone()), summarise(&**chat, &sentences, most))

@@ -42,11 +42,12 @@ pub(super) fn shorten(hits: &mut Vec<Hit>, limit: usize, most: usize) -> Room {
 
 /// The best hits as one short text. Hits far behind the best are left to the list. Where nothing current matched, it
 /// says so.
-pub(super) fn summary(hits: &[Hit], faded: bool) -> String {
+pub(super) fn summary(hits: &[Hit], faded: bool, shared: bool) -> String {
     let Some(best) = hits.first() else { return NOTHING.to_owned() };
     let near = || hits.iter().filter(|hit| hit.score >= best.score * 0.5);
     // What was derived is said better than what was said; turns speak only where nothing was derived.
-    let derived: Vec<String> = near().filter_map(Hit::memory).take(MAX_SENTENCES).map(sentence).collect();
+    let derived: Vec<String> =
+        near().filter_map(Hit::memory).take(MAX_SENTENCES).map(|memory| said_by(memory, shared)).collect();
     let derived_is_empty = derived.is_empty();
     let sentences = if derived_is_empty {
         near().filter_map(Hit::excerpt).take(MAX_SENTENCES).map(quotation).collect()
@@ -68,6 +69,14 @@ pub(crate) fn sentence(memory: &Memory) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+/// As [`sentence`]; on a line that several people use with the name of whoever said it, where it is known: "Tom: …".
+pub(crate) fn said_by(memory: &Memory, shared: bool) -> String {
+    match memory.speaker.as_deref().filter(|_| shared) {
+        Some(speaker) => format!("{speaker}: {}", sentence(memory)),
+        None => sentence(memory),
+    }
 }
 
 /// What was said, by whom and when: "On Sunday 22 November 2026 the caller said: …".

@@ -1,10 +1,11 @@
 //! What the agent is told before the call begins.
 
-use super::answer::{sentence, spoken_date};
+use super::answer::{said_by, spoken_date};
 use super::config::RecallConfig;
 use super::matters;
 use crate::decay::DecayRates;
 use crate::engine::Engine;
+use crate::ingest::same_person;
 use crate::store::MemoryFilter;
 use crate::{Memory, MemoryId, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
 
@@ -49,15 +50,22 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     let filter = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
     let newest = engine.memory.list_memories(scope, &filter, &PageRequest::first(LOOKED_AT)).await?.items;
     if user.call_count == 0 && newest.is_empty() {
-        return Ok(Introduction { name: user.name, ..Introduction::neutral(config) });
+        let name = if user.shared { String::new() } else { user.name };
+        return Ok(Introduction { name, ..Introduction::neutral(config) });
     }
+    // On a line that several people use nobody knows who it is before they have spoken.
+    let people = if user.shared { people(&user.name, &newest) } else { Vec::new() };
+    let name = if user.shared { String::new() } else { user.name };
     let now = engine.clock.now();
-    let (open, others) = choose(newest, config.context_memories, &engine.decay.per_day, now);
-    let greeting = greeting(config, &user.name, &open);
+    let (open, mut others) = choose(newest, config.context_memories, &engine.decay.per_day, now);
+    if user.shared {
+        others.retain(|memory| memory.kind != MemoryKind::Name);
+    }
+    let greeting = greeting(config, &name, if user.shared { &[] } else { &open });
     let last_call = if user.call_count > 0 { spoken_date(user.last_contact) } else { String::new() };
-    let sentences: Vec<String> =
-        open.iter().map(|memory| matters::told(memory, now)).chain(others.iter().map(sentence)).collect();
-    let (context, told) = context(&sentences, config.context_chars);
+    let of_open = open.iter().map(|memory| matters::told(memory, user.shared, now));
+    let sentences: Vec<String> = of_open.chain(others.iter().map(|memory| said_by(memory, user.shared))).collect();
+    let (context, told) = context(several(&people), &sentences, config.context_chars);
     Ok(Introduction {
         context,
         memories: open.into_iter().chain(others).take(told).map(|memory| memory.id).collect(),
@@ -65,17 +73,42 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
         is_returning: true,
         call_count: user.call_count,
         last_call,
-        name: user.name,
+        name,
     })
 }
 
-/// Asks after the open promise that is due first, where it can be put to the caller.
+/// Asks after the open promise that is due first, where it can be put to the caller; on a shared line after
+/// nothing, since whoever calls may not be whom it was promised.
 fn greeting(config: &RecallConfig, name: &str, open: &[Memory]) -> String {
     let plain = if name.is_empty() { &config.greeting_known } else { &config.greeting_named };
     let asking = if name.is_empty() { &config.greeting_known_open } else { &config.greeting_named_open };
     let matter = open.iter().find_map(matters::asked_after).filter(|_| !asking.is_empty());
     let template = if matter.is_some() { asking } else { plain };
     template.replace("{name}", name).replace("{matter}", &matter.unwrap_or_default())
+}
+
+/// The names that were given on a line, its owner's first, each person once.
+fn people(owner: &str, memories: &[Memory]) -> Vec<String> {
+    let mut people: Vec<String> = Some(owner.to_owned()).into_iter().filter(|name| !name.is_empty()).collect();
+    let mut named: Vec<&Memory> = memories.iter().filter(|memory| memory.speaker.is_some()).collect();
+    named.sort_by(|a, b| (a.learnt_at, &a.id).cmp(&(b.learnt_at, &b.id)));
+    for name in named.into_iter().filter_map(|memory| memory.speaker.as_ref()) {
+        if !people.iter().any(|known| same_person(known, name)) {
+            people.push(name.clone());
+        }
+    }
+    people
+}
+
+/// That it is not known which of several people is calling.
+fn several(people: &[String]) -> String {
+    match people {
+        [] => String::new(),
+        [one] => format!("{one} and others call from here, so it is not known who is calling."),
+        [first @ .., last] => {
+            format!("{} and {last} call from here, so it is not known who is calling.", first.join(", "))
+        }
+    }
 }
 
 /// What is open, promises before complaints, soonest first; then the memories that matter most now. Of several names only
@@ -97,9 +130,9 @@ fn weight(memory: &Memory, rates: &DecayRates, now: Timestamp) -> f64 {
     memory.effective_salience(rates, now) + 0.3 * (-days / 30.0).exp()
 }
 
-/// The sentences that have room, and how many they are.
-fn context(sentences: &[String], most_chars: usize) -> (String, usize) {
-    let mut text = String::new();
+/// The opening and the sentences that have room, and how many they are.
+fn context(opening: String, sentences: &[String], most_chars: usize) -> (String, usize) {
+    let mut text = opening;
     for (told, next) in sentences.iter().enumerate() {
         if text.chars().count() + next.chars().count() + 1 > most_chars {
             return (text, told);

@@ -1,7 +1,7 @@
 //! What is open between the caller and the company: promises that nobody has said are kept, complaints that nobody has
 //! said are settled.
 
-use super::answer::{mentions_a_year, sentence, spoken_date};
+use super::answer::{mentions_a_year, said_by, spoken_date};
 use crate::{Memory, MemoryKind, MemoryState, Timestamp};
 
 /// Days after its date until which a promise counts as open, and after it was made a complaint.
@@ -39,15 +39,17 @@ pub(super) fn order(one: &Memory, other: &Memory) -> std::cmp::Ordering {
 }
 
 /// As a sentence that tells where it stands.
-pub(super) fn told(memory: &Memory, now: Timestamp) -> String {
-    let text = memory.content.trim().trim_end_matches('.');
+pub(super) fn told(memory: &Memory, shared: bool, now: Timestamp) -> String {
+    let sentence = said_by(memory, shared);
+    // What the sentence itself adds to a promise is its day, which stands in it or is none.
+    let bare = |sentence: &str| sentence.trim_end_matches('.').split(" (").next().unwrap_or_default().to_owned();
     if is_overdue(memory, now) {
-        return format!("{text} (overdue).");
+        return format!("{} (overdue).", bare(&sentence));
     }
     if memory.kind == MemoryKind::Promise && due(memory).is_none() {
-        return format!("{text} (said on {}).", spoken_date(memory.learnt_at));
+        return format!("{} (said on {}).", bare(&sentence), spoken_date(memory.learnt_at));
     }
-    sentence(memory)
+    sentence
 }
 
 /// What a greeting may ask about: "the callback we promised for Friday 27 November 2026". `None` for what was not promised
@@ -97,11 +99,11 @@ mod tests {
     #[test]
     fn it_is_told_with_where_it_stands() {
         let call = memory(MemoryKind::Promise, "Agent promised a callback on Friday 27 November 2026");
-        assert_eq!(told(&call, call.learnt_at), "Agent promised a callback on Friday 27 November 2026.");
+        assert_eq!(told(&call, false, call.learnt_at), "Agent promised a callback on Friday 27 November 2026.");
         let late = call.occurred_at + Duration::days(2);
-        assert_eq!(told(&call, late), "Agent promised a callback on Friday 27 November 2026 (overdue).");
+        assert_eq!(told(&call, false, late), "Agent promised a callback on Friday 27 November 2026 (overdue).");
         let vague = memory(MemoryKind::Promise, "Agent promised to send a new router.");
-        assert_eq!(told(&vague, late), "Agent promised to send a new router (said on Sunday 22 November 2026).");
+        assert_eq!(told(&vague, false, late), "Agent promised to send a new router (said on Sunday 22 November 2026).");
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod score;
 mod search;
 mod uses;
 
-pub(crate) use answer::sentence as speak;
+pub(crate) use answer::said_by as speak;
 pub use cache::CallerCache;
 pub use config::{RecallConfig, Weights};
 pub use evidence::{TurnParts, TurnWeights};
@@ -127,6 +127,14 @@ impl Recall {
         if let Some(turns) = &turns {
             evidence::widen(turns, &mut hits, self.config.excerpt_words, room.words);
         }
+        // Only where somebody gave a name there is something to be told apart.
+        let shared = match hits.iter().filter_map(crate::Hit::memory).any(|memory| memory.speaker.is_some()) {
+            // Late, it is said all the same whose it is.
+            true => by(deadline.answer, "recall.user", self.engine.memory.user(scope))
+                .await
+                .map_or(true, |user| user.is_some_and(|user| user.shared)),
+            false => false,
+        };
         let degraded = found
             .degraded
             .or_else(|| closed.map(fallback::without_turns))
@@ -134,7 +142,7 @@ impl Recall {
             .or_else(|| self.is_rebuilding().then(Degraded::rebuilding))
             .inspect(Degraded::report)
             .map(|degraded| degraded.reason);
-        let summary = answer::summary(&hits, from_archive);
+        let summary = answer::summary(&hits, from_archive, shared);
         Ok(Recalled { summary, hits, from_archive, mode: found.mode, degraded, times })
     }
 

@@ -5,8 +5,8 @@ use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
     AgentId, Change, Conflict, ConflictId, ConflictState, Conversation, ConversationId, Identity, Link, LinkId, Memory,
-    MemoryId, MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp,
-    User, UserId,
+    MemoryId, MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId,
+    Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -97,9 +97,58 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// How many active memories the caller has, by sector; sectors without any are left out.
     async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>>;
 
-    /// Removes the caller and everything that is the caller's. Twice is the same as once, with zeros. What the
-    /// caller's conversations cost stays counted, but no longer under their names.
+    /// Removes the caller and everything that is the caller's, aliases and transfers among it. Twice is the same as once,
+    /// with zeros. What the caller's conversations cost stays counted, but no longer under their names.
     async fn erase_user(&self, scope: &Scope) -> Result<Erased>;
+
+    /// Sets whether several people call as this one; does nothing for an unknown caller.
+    async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()>;
+
+    // ---- merging
+
+    /// Merges two callers, or splits one, in one transaction. A merge moves everything of `from`'s: identities,
+    /// conversations, memories, links and conflicts; `from` is a caller no more, but its id, and what had been an alias
+    /// of it, becomes an alias of `into`. `into` takes the name and summary it lacks and the earlier first contact. A
+    /// split moves the conversations named and the memories that come from them, and makes `into` if unknown, whose
+    /// first contact is the first of these calls; links and conflicts between what goes and what stays are removed and
+    /// what they did is taken back ([`crate::Parting`]). Calls are counted where they went, and
+    /// `last_contact` follows. What is moved waits for its index (`Pending`), and the transfer is not settled. Both
+    /// revisions are raised; what costs were is counted by conversation and moves along. Receipts and reviews go with their
+    /// conversations and memories; a merge takes the rest of them too, which stays with `into` when it is undone, unless a
+    /// memory that goes back tells whose it is.
+    ///
+    /// An unknown `from`, or an unknown `into` of a merge, is an error of kind `NotFound`; a caller into itself, a split
+    /// of no conversation or of one that is not `from`'s is `Invalid`; an id that is taken is `Conflict`. Nothing is
+    /// moved then.
+    async fn transfer(&self, tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Result<Transfer>;
+
+    /// Takes a transfer back, in one transaction: what was moved and is `into`'s still goes back, with the memories that
+    /// come from those conversations, whenever they were learnt. What else `into` has learnt since stays. A merge's
+    /// `from` is a caller again, as it was; a caller whom the split had made and who has nothing left becomes an alias
+    /// of `from`. The rest is as in [`MemoryStore::transfer`]. Undone already, it is answered as it is; `None` when
+    /// there is none of that id. An error of kind `Conflict` when one of the two has been merged away since, and nothing
+    /// is moved.
+    async fn undo_transfer(&self, tenant: &TenantId, id: &TransferId, now: Timestamp) -> Result<Option<Transfer>>;
+
+    /// The transfer of that id.
+    async fn transfer_by_id(&self, tenant: &TenantId, id: &TransferId) -> Result<Option<Transfer>>;
+
+    /// A tenant's transfers, latest first (ties by id); of one caller, whichever of the two, if given.
+    async fn transfers(&self, tenant: &TenantId, caller: Option<&UserId>, page: &PageRequest)
+    -> Result<Page<Transfer>>;
+
+    /// Transfers that are not settled, of all tenants, oldest first, at most `limit`.
+    async fn unsettled_transfers(&self, limit: usize) -> Result<Vec<(TenantId, Transfer)>>;
+
+    /// Notes that the derived stores have followed a transfer, if it still is in the state given; else nothing is
+    /// noted. A missing one is ignored.
+    async fn settle_transfer(&self, tenant: &TenantId, transfer: &Transfer) -> Result<()>;
+
+    /// Whom an id of ours names that is no caller's any more; `None` for an id that is no alias.
+    async fn alias(&self, tenant: &TenantId, id: &UserId) -> Result<Option<UserId>>;
+
+    /// The ids that name this caller beside its own, in their order.
+    async fn aliases(&self, scope: &Scope) -> Result<Vec<UserId>>;
 
     // ---- conversations
 

@@ -104,6 +104,7 @@ pub fn memory(id: &str, content: &str) -> Memory {
         valid_to: None,
         superseded_by: None,
         corrected_at: None,
+        speaker: None,
         provenance: Provenance { origin: Origin::Extracted, conversation_id: None, turns: Vec::new() },
         metadata: serde_json::Map::new(),
         index: IndexState::Pending,

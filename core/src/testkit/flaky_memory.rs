@@ -6,7 +6,8 @@ use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
-    MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp, User, UserId,
+    MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp,
+    Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -48,6 +49,15 @@ scripted! {
     fn identities(scope: &Scope) -> Vec<Identity>;
     fn users(tenant: &TenantId, page: &PageRequest) -> Page<User>;
     fn set_name(scope: &Scope, name: &str) -> ();
+    fn set_shared(scope: &Scope, shared: bool) -> ();
+    fn transfer(tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Transfer;
+    fn undo_transfer(tenant: &TenantId, id: &TransferId, now: Timestamp) -> Option<Transfer>;
+    fn transfer_by_id(tenant: &TenantId, id: &TransferId) -> Option<Transfer>;
+    fn transfers(tenant: &TenantId, caller: Option<&UserId>, page: &PageRequest) -> Page<Transfer>;
+    fn unsettled_transfers(limit: usize) -> Vec<(TenantId, Transfer)>;
+    fn settle_transfer(tenant: &TenantId, transfer: &Transfer) -> ();
+    fn alias(tenant: &TenantId, id: &UserId) -> Option<UserId>;
+    fn aliases(scope: &Scope) -> Vec<UserId>;
     fn set_summary(scope: &Scope, summary: &str) -> ();
     fn sector_counts(scope: &Scope) -> Vec<(Sector, u64)>;
     fn erase_user(scope: &Scope) -> Erased;

@@ -77,6 +77,10 @@ id!(
     ReceiptId
 );
 id!(
+    /// A merge or a split of callers (`trf_…`).
+    TransferId
+);
+id!(
     /// A raw event as it was delivered (`evt_…`).
     EventId
 );

@@ -172,6 +172,10 @@ pub struct Memory {
     /// When somebody last corrected it by hand. Nothing a caller says later replaces it by itself.
     #[serde(default)]
     pub corrected_at: Option<Timestamp>,
+    /// The name that whoever spoke gave in the call, where one was given: on a telephone that several people use it says
+    /// whose memory this is.
+    #[serde(default)]
+    pub speaker: Option<String>,
     /// Where it comes from.
     pub provenance: Provenance,
     /// The integrator's own fields, echoed and never interpreted. A JSON object.

@@ -6,29 +6,35 @@ mod id;
 mod identity;
 mod link;
 mod memory;
+mod number;
 mod page;
 mod recall;
 mod receipt;
 mod review;
 mod scope;
 mod transcript;
+mod transfer;
 mod user;
 
 pub use conflict::{Change, Conflict, ConflictState, JudgedBy, Judgement, Reason, Resolution, Standing, Verdict};
 pub use conversation::{Conversation, ConversationState};
-pub use id::{AgentId, ConflictId, ConversationId, EventId, JobId, LinkId, MemoryId, ReceiptId, TenantId, UserId};
-pub use identity::{Identity, IdentityKind, normalise_number};
+pub use id::{
+    AgentId, ConflictId, ConversationId, EventId, JobId, LinkId, MemoryId, ReceiptId, TenantId, TransferId, UserId,
+};
+pub use identity::{Identity, IdentityKind};
 pub use link::{Link, LinkKind};
 pub use memory::{
     Candidate, IndexState, Memory, MemoryKind, MemoryState, Origin, Provenance, Sector, Slot, effective_salience,
     reinforced,
 };
+pub use number::{Numbers, normalise_number};
 pub use page::{Cursor, Page, PageRequest};
 pub use recall::{Excerpt, Hit, Item, Mode, RecallQuery, Recalled, Said, ScoreParts, StepTimes, Via};
 pub use receipt::{Recalls, Receipt, ReceiptKind, ReceiptWords, Returned};
 pub use review::{Review, ReviewDecision, ReviewWords};
 pub use scope::Scope;
 pub use transcript::{MemoryTool, Speaker, Transcript, Turn};
+pub use transfer::{IdentityKey, Moved, NewTransfer, Parting, Transfer, TransferKind, TransferState, TransferredBy};
 pub use user::User;
 
 pub use crate::clock::Timestamp;

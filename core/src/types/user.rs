@@ -18,6 +18,10 @@ pub struct User {
     pub last_contact: Timestamp,
     /// Two or three speakable sentences about the caller; empty when nothing is known.
     pub summary: String,
+    /// Whether several people call as this one, such as a couple with one telephone: then nobody is greeted by name, and
+    /// memories say whose they are where the call told it.
+    #[serde(default)]
+    pub shared: bool,
     /// Grows with every write to this caller's memories or links; what was read at one revision and is asked
     /// for at the same is still true.
     pub revision: u64,

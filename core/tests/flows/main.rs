@@ -6,6 +6,7 @@ mod archive;
 mod deadline;
 mod decay;
 mod evidence;
+mod identity;
 mod ingest;
 mod links;
 mod prompt;

@@ -217,6 +217,28 @@ async fn what_is_known_after_ten_calls_is_what_is_true() {
 }
 
 #[tokio::test]
+async fn the_eleventh_call_is_told_what_is_open_and_that_two_people_call() {
+    let year = Year::lived().await;
+    let told = year.told().await;
+    assert_eq!((told.name.as_str(), told.is_returning, told.call_count), ("", true, 10));
+    assert_eq!(told.greeting, "Hello, good to hear from you again. How can I help?");
+    assert_eq!(told.last_call, "Friday 20 November 2026");
+    assert_eq!(
+        told.context,
+        [
+            "Anna and Tom call from here, so it is not known who is calling.",
+            "Agent promised to email the invoice for order 4811 on Monday 23 November 2026.",
+            "Asked for the invoice for order 4811 (Friday 20 November 2026).",
+            "Address is 9 Harbour Street, Hull.",
+            // She said it was Anna in words the rules take for no name.
+            "Prefers deliveries in the morning.",
+            "Tom: Is allergic to nuts.",
+        ]
+        .join(" ")
+    );
+}
+
+#[tokio::test]
 async fn the_eleventh_call_hears_what_is_true_now() {
     let year = Year::lived().await;
     for (question, answer) in [
@@ -267,4 +289,19 @@ async fn all_ten_calls_delivered_again_change_nothing() {
     }
     assert_eq!(year.all().await, before);
     assert_eq!(year.told().await, told);
+}
+
+#[tokio::test]
+async fn fading_once_or_a_hundred_times_is_the_same() {
+    let (often, once) = (Year::lived().await, Year::lived().await);
+    for _ in 0..100 {
+        often.world.clock.advance(Duration::hours(6));
+        hark_core::decay::sweep(&often.world.engine).await.unwrap();
+    }
+    once.world.clock.advance(Duration::hours(600));
+    let swept = hark_core::decay::sweep(&once.world.engine).await.unwrap();
+    assert!(swept.is_some_and(|swept| swept.archived > 0), "something had faded");
+    let states = |all: Vec<Memory>| all.into_iter().map(|m| (m.content, m.state, m.salience)).collect::<Vec<_>>();
+    assert_eq!(states(often.all().await), states(once.all().await));
+    assert_eq!(often.told().await.context, once.told().await.context);
 }

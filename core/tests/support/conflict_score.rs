@@ -26,7 +26,13 @@ pub struct Told {
 
 impl Told {
     pub fn statement(&self) -> Statement<'_> {
-        Statement { content: &self.content, kind: self.kind, slot: self.slot.as_ref(), about: self.occurred_at }
+        Statement {
+            content: &self.content,
+            kind: self.kind,
+            slot: self.slot.as_ref(),
+            about: self.occurred_at,
+            speaker: None,
+        }
     }
 }
 

@@ -27,6 +27,7 @@ use hark_core::cost::CostConfig;
 use hark_core::decay::{DecayConfig, LinkConfig};
 use hark_core::ingest::{IngestConfig, ReconcileConfig};
 use hark_core::layer::{EmbeddingCacheConfig, Resilience};
+use hark_core::people::IdentityConfig;
 use hark_core::recall::RecallConfig;
 use hark_core::receipts::ReceiptConfig;
 use schemars::JsonSchema;
@@ -46,6 +47,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// The side that faces ElevenLabs.
     pub elevenlabs: ElevenLabsConfig,
+    /// How callers are told apart.
+    pub identity: IdentityConfig,
     /// Which backend plays which part.
     pub roles: RolesConfig,
     /// Named backends. `kind` may be left out where the name is a kind's. Relative paths are meant from the data
@@ -93,6 +96,7 @@ impl Default for Config {
             server: ServerConfig::default(),
             auth: AuthConfig::default(),
             elevenlabs: ElevenLabsConfig::default(),
+            identity: IdentityConfig::default(),
             roles: RolesConfig::default(),
             backends,
             encryption: EncryptionConfig::default(),
@@ -165,6 +169,7 @@ impl Config {
             return Err(("encryption.keys", "is set and so is `keys_file`; keep one of them".to_owned()));
         }
         self.extraction.check()?;
+        self.identity.numbers().map_err(|remedy| ("identity.region", remedy))?;
         self.reconcile.check(self.roles.chat.trim() != "none")?;
         self.decay.check()?;
         self.link.check()?;

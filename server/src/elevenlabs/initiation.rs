@@ -3,7 +3,7 @@
 use super::claims::Claims;
 use super::lenient::{Object, Text};
 use hark_core::people::Claim;
-use hark_core::{AgentId, ConversationId, IdentityKind, normalise_number};
+use hark_core::{AgentId, ConversationId, IdentityKind, Numbers};
 use serde::Deserialize;
 
 /// The request, as far as it is read.
@@ -33,9 +33,9 @@ impl Beginning {
     ///
     /// The body has no direction. On an outbound call `caller_id` is one of our own lines, so the configured
     /// `agent_numbers` decide which of the two numbers is the human's.
-    pub fn read(body: &[u8], agent_numbers: &[String]) -> Option<Self> {
+    pub fn read(body: &[u8], agent_numbers: &[String], numbers: &Numbers) -> Option<Self> {
         let Object(request): Object<Request> = serde_json::from_slice(body).ok()?;
-        let ours = |number: &str| is_ours(number, agent_numbers);
+        let ours = |number: &str| is_ours(number, agent_numbers, numbers);
         let human = match request.caller_id.filled() {
             Some(caller) if ours(caller) => request.called_number.filled().filter(|called| !ours(called)),
             caller => caller,
@@ -55,9 +55,8 @@ impl Beginning {
 }
 
 /// Whether a number is one of our own lines, however either is written.
-pub fn is_ours(number: &str, agent_numbers: &[String]) -> bool {
-    normalise_number(number)
-        .is_some_and(|number| agent_numbers.iter().any(|ours| normalise_number(ours).as_ref() == Some(&number)))
+pub fn is_ours(number: &str, agent_numbers: &[String], numbers: &Numbers) -> bool {
+    agent_numbers.iter().any(|ours| numbers.same(ours, number))
 }
 
 /// Withheld callers come as words; taken for an id they would all be one person.
@@ -71,7 +70,7 @@ mod tests {
     use serde_json::json;
 
     fn read(body: serde_json::Value) -> Beginning {
-        Beginning::read(body.to_string().as_bytes(), &["+49 30 999999".to_owned()]).unwrap()
+        Beginning::read(body.to_string().as_bytes(), &["+49 30 999999".to_owned()], &Numbers::default()).unwrap()
     }
 
     fn values(beginning: &Beginning) -> Vec<(&str, IdentityKind)> {
@@ -101,7 +100,7 @@ mod tests {
             assert!(beginning.claims.is_empty());
             assert_eq!(beginning.conversation, Some(ConversationId::new("conv_1")));
         }
-        assert!(Beginning::read(b"not json", &[]).is_none());
-        assert!(Beginning::read(b"[\"+4930111111\"]", &[]).is_some_and(|b| b.claims.is_empty()));
+        assert!(Beginning::read(b"not json", &[], &Numbers::default()).is_none());
+        assert!(Beginning::read(b"[\"+4930111111\"]", &[], &Numbers::default()).is_some_and(|b| b.claims.is_empty()));
     }
 }

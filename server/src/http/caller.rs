@@ -37,14 +37,14 @@ impl Asking {
             let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
             value.filter(|value| !value.is_empty()).map(str::to_owned)
         };
-        let ours = &app.settings.elevenlabs.agent_numbers;
+        let (ours, numbers) = (&app.settings.elevenlabs.agent_numbers, app.engine.vault.numbers());
         let conversation = body.text(&["conversation_id"]).or_else(|| header("x-conversation-id"));
         Self {
             conversation: conversation.map(ConversationId::new),
             agent: body.text(&["agent_id"]).map(AgentId::new),
             user_id: body.text(&["user_id"]),
             token: header("x-memory-token").or_else(|| body.text(&["memory_token"])),
-            caller_id: body.text(&["caller_id"]).filter(|number| !is_ours(number, ours)),
+            caller_id: body.text(&["caller_id"]).filter(|number| !is_ours(number, ours, numbers)),
         }
     }
 
@@ -108,8 +108,9 @@ impl Asking {
         let Some(token) = &self.token else { return Ok(None) };
         let result = match app.engine.vault.verify_token(token, app.engine.clock.now()) {
             Ok(scope) if scope.tenant == *app.tenant() => {
-                if app.engine.memory.user(&scope).await?.is_some() {
-                    return Ok(Some(scope));
+                // Merged away since, the token names whom the caller was merged into.
+                if let Some(user) = app.people.by_id(app.tenant(), &scope.caller).await? {
+                    return Ok(Some(Scope { caller: user.id, ..scope }));
                 }
                 "unknown_user"
             }

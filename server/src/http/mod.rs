@@ -18,6 +18,7 @@ pub mod remember;
 pub mod reviews;
 pub mod sessions;
 pub mod tools;
+pub mod transfers;
 pub mod users;
 pub mod view;
 pub mod webhooks;
@@ -47,7 +48,11 @@ pub fn router(app: App) -> Router {
         .route("/v1/links", post(links::create))
         .route("/v1/links/{id}", delete(links::remove))
         .route("/v1/users", get(users::list))
-        .route("/v1/users/{id}", get(users::read).delete(users::erase))
+        .route("/v1/users/merge", post(transfers::merge))
+        .route("/v1/users/split", post(transfers::split))
+        .route("/v1/users/merges", get(transfers::list))
+        .route("/v1/users/merges/{id}/undo", post(transfers::undo))
+        .route("/v1/users/{id}", get(users::read).patch(users::change).delete(users::erase))
         .route("/v1/users/{id}/memories", get(users::memories))
         .route("/v1/sessions", post(sessions::create))
         .route("/v1/conversations", get(conversations::list))

@@ -2,7 +2,7 @@
 
 use super::{
     backends, conflicts, conversations, costs, health, jobs, links, memories, quality, remember, reviews, sessions,
-    tools, users, webhooks,
+    tools, transfers, users, webhooks,
 };
 use crate::app::App;
 use axum::Router;
@@ -19,9 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
         memories::create, memories::create_batch, memories::read, memories::change, memories::forget,
         memories::reinforce, memories::restore, conflicts::history, conflicts::list, conflicts::resolve,
         links::of_memory, links::create, links::remove,
-        users::list, users::read, users::memories, users::erase, sessions::create,
-        conversations::list, conversations::read, quality::read, reviews::list, reviews::labels, reviews::decide,
-        costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list,
+    users::list, users::read, users::memories, users::erase, sessions::create, conversations::list, conversations::read, quality::read, reviews::list, reviews::labels, reviews::decide, costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list, users::change, transfers::merge, transfers::split, transfers::list, transfers::undo,
         backends::reset,
         health::health, health::live, health::ready, health::metrics
     ),

@@ -1,7 +1,7 @@
 //! `/v1/users`: the people who call.
 
 use super::error::{Problem, ProblemBody};
-use super::extract::{AppQuery, Id, PageQuery, page};
+use super::extract::{AppJson, AppQuery, Id, PageQuery, page};
 use super::view::{Items, MemoryView, UserView};
 use crate::app::App;
 use axum::Json;
@@ -9,7 +9,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use hark_core::recall::{is_open, is_overdue};
 use hark_core::store::MemoryFilter;
-use hark_core::{MemoryKind, MemoryState, PageRequest, Scope, Sector, User};
+use hark_core::{IdentityKind, MemoryKind, MemoryState, PageRequest, Scope, Sector, User};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -23,6 +23,12 @@ pub struct UserDetail {
     /// The caller.
     #[serde(flatten)]
     pub user: UserView,
+    /// Known by numbers alone, by no id of the integrator's.
+    pub guest: bool,
+    /// Kinds of what the caller is known by, in the order they were learnt: `external`, `phone`, `whatsapp`, `sms`.
+    pub identities: Vec<&'static str>,
+    /// Ids of users who were merged into this one; they answer too.
+    pub aliases: Vec<String>,
     /// Active memories by sector; all five are there.
     pub sectors: BTreeMap<&'static str, u64>,
     /// Each sector's share of the active memories, 0 to 1; all 0 where there are none.
@@ -46,6 +52,18 @@ pub struct OpenMatter {
     pub occurred_at: DateTime<Utc>,
     /// Whether the day it was promised for is over.
     pub overdue: bool,
+}
+
+/// What to change about a user; a field left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeUser {
+    /// Another name; empty for none.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Whether several people call as this one. Calls under another name set it anew.
+    #[serde(default)]
+    pub shared: Option<bool>,
 }
 
 /// What an erasure removed, in numbers only.
@@ -105,13 +123,7 @@ pub async fn list(
     responses((status = 200, body = UserDetail), (status = 404, body = ProblemBody)))]
 pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<UserDetail>, Problem> {
     let (scope, user) = find(&app, &id).await?;
-    let mut sectors: BTreeMap<_, _> = Sector::ALL.into_iter().map(|sector| (sector.name(), 0)).collect();
-    sectors.extend(app.engine.memory.sector_counts(&scope).await?.into_iter().map(|(s, count)| (s.name(), count)));
-    let all = sectors.values().sum::<u64>().max(1) as f64;
-    let share = |count: u64| (count as f64 / all * 10_000.0).round() / 10_000.0;
-    let sector_shares = sectors.iter().map(|(sector, count)| (*sector, share(*count))).collect();
-    let open = open_matters(&app, &scope).await?;
-    Ok(Json(UserDetail { user: user.into(), sectors, sector_shares, open }))
+    detail(&app, &scope, user).await.map(Json)
 }
 
 async fn open_matters(app: &App, scope: &Scope) -> Result<Vec<OpenMatter>, Problem> {
@@ -127,6 +139,54 @@ async fn open_matters(app: &App, scope: &Scope) -> Result<Vec<OpenMatter>, Probl
     });
     Ok(open.collect())
 }
+
+async fn detail(app: &App, scope: &Scope, user: User) -> Result<UserDetail, Problem> {
+    let memory = &app.engine.memory;
+    let mut sectors: BTreeMap<_, _> = Sector::ALL.into_iter().map(|sector| (sector.name(), 0)).collect();
+    sectors.extend(memory.sector_counts(scope).await?.into_iter().map(|(s, count)| (s.name(), count)));
+    let known_by = memory.identities(scope).await?;
+    Ok(UserDetail {
+        user: user.into(),
+        guest: known_by.iter().all(|identity| identity.kind != IdentityKind::External),
+        identities: known_by.iter().map(|identity| identity.kind.name()).collect(),
+        aliases: memory.aliases(scope).await?.iter().map(ToString::to_string).collect(),
+        sector_shares: shares(&sectors),
+        open: open_matters(app, scope).await?,
+        sectors,
+    })
+}
+
+fn shares(sectors: &BTreeMap<&'static str, u64>) -> BTreeMap<&'static str, f64> {
+    let all = sectors.values().sum::<u64>().max(1) as f64;
+    let share = |count: u64| (count as f64 / all * 10_000.0).round() / 10_000.0;
+    sectors.iter().map(|(sector, count)| (*sector, share(*count))).collect()
+}
+
+/// Changes how a user is called, or whether several people call as this one.
+#[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)), request_body = ChangeUser,
+    responses((status = 200, body = UserDetail), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub async fn change(
+    State(app): State<App>,
+    Id(id): Id,
+    AppJson(change): AppJson<ChangeUser>,
+) -> Result<Json<UserDetail>, Problem> {
+    let (scope, user) = find(&app, &id).await?;
+    let name = change.name.as_deref().map(str::trim);
+    if name.is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
+        return Err(Problem::field("invalid_field", "name", "`name` must be at most 200 characters"));
+    }
+    if let Some(name) = name {
+        app.engine.memory.set_name(&scope, name).await?;
+    }
+    if let Some(shared) = change.shared {
+        app.engine.memory.set_shared(&scope, shared).await?;
+    }
+    let changed = app.engine.memory.user(&scope).await?.unwrap_or(user);
+    detail(&app, &scope, changed).await.map(Json)
+}
+
+/// Characters of a name at the most.
+const MAX_NAME_CHARS: usize = 200;
 
 /// A caller's memories, latest first.
 #[utoipa::path(get, path = "/v1/users/{id}/memories", tag = "users", params(("id" = String, Path), MemoriesQuery),

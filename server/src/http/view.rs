@@ -68,6 +68,8 @@ pub struct MemoryView {
     pub superseded_by: Option<String>,
     /// When it was last corrected by hand; nothing a caller says later replaces it by itself.
     pub corrected_at: Option<DateTime<Utc>>,
+    /// The name that whoever spoke gave in the call.
+    pub speaker: Option<String>,
     /// Where it comes from.
     pub source: SourceView,
     /// The integrator's own fields.
@@ -94,6 +96,7 @@ impl MemoryView {
             valid_to: memory.valid_to,
             superseded_by: memory.superseded_by.map(|id| id.to_string()),
             corrected_at: memory.corrected_at,
+            speaker: memory.speaker,
             source: SourceView {
                 origin: word(&memory.provenance.origin),
                 conversation_id: memory.provenance.conversation_id.map(|id| id.to_string()),
@@ -153,6 +156,8 @@ pub struct UserView {
     pub last_contact: DateTime<Utc>,
     /// A few sentences; empty when nothing is known.
     pub summary: String,
+    /// Whether several people call as this one: nobody is greeted by name.
+    pub shared: bool,
 }
 
 impl From<User> for UserView {
@@ -164,6 +169,7 @@ impl From<User> for UserView {
             first_contact: user.first_contact,
             last_contact: user.last_contact,
             summary: user.summary,
+            shared: user.shared,
         }
     }
 }
@@ -257,6 +263,9 @@ pub struct AnswerMemory {
     pub salience: f32,
     /// What it is about.
     pub occurred_at: DateTime<Utc>,
+    /// The name that whoever spoke gave in the call, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<String>,
     /// Where it comes from.
     pub source: AnswerSource,
     /// The span of the call that supports it.
@@ -309,6 +318,7 @@ impl AnswerMemory {
                 score,
                 salience,
                 occurred_at: memory.occurred_at,
+                speaker: memory.speaker,
                 source: AnswerSource {
                     conversation_id: memory.provenance.conversation_id.map(|id| id.to_string()),
                     turns: memory.provenance.turns,
@@ -326,6 +336,7 @@ impl AnswerMemory {
                 score,
                 salience,
                 occurred_at: span.said_at,
+                speaker: None,
                 source: AnswerSource { turns: span.turns(), conversation_id: Some(span.conversation.to_string()) },
                 evidence,
                 via,

@@ -49,7 +49,8 @@ pub async fn conversation_initiation(State(app): State<App>, body: Body) -> Json
 }
 
 async fn begin(app: &App, body: &Bytes, answer_by: Instant) -> (InitiationData, &'static str) {
-    let Some(beginning) = Beginning::read(body, &app.settings.elevenlabs.agent_numbers) else {
+    let Some(beginning) = Beginning::read(body, &app.settings.elevenlabs.agent_numbers, app.engine.vault.numbers())
+    else {
         return (variables::neutral(app), "unreadable");
     };
     let mut note = Note {
@@ -104,16 +105,21 @@ async fn introduce(app: &App, beginning: Beginning) -> Result<Option<(Initiation
     }
     let told = app.recall.introduce(&scope).await?;
     let data = variables::known(app, &scope, &user, &told);
-    tokio::spawn({
-        let recall = app.recall.clone();
+    warm(app, scope);
+    Ok(Some((data, user.id, told)))
+}
+
+/// Brings what the first question of the call needs into memory, while the answer goes out.
+pub(super) fn warm(app: &App, scope: Scope) {
+    let recall = app.recall.clone();
+    tokio::spawn(
         async move {
             if let Err(error) = recall.warm(&scope).await {
                 tracing::warn!(?error, "caller not warmed");
             }
         }
-        .in_current_span()
-    });
-    Ok(Some((data, user.id, told)))
+        .in_current_span(),
+    );
 }
 
 /// What became of a delivery.

@@ -80,7 +80,8 @@ pub async fn wire(
     let config = &loaded.config;
     let settings = settings(config, credentials);
     let memory = backends.part(plan, Role::Memory, Backend::memory)?;
-    let vault = Vault::new(keyring, around.entropy.clone());
+    let numbers = config.identity.numbers().map_err(|remedy| Error::config(format!("identity.region: {remedy}")))?;
+    let vault = Vault::new(keyring, around.entropy.clone()).with_numbers(numbers);
     let meter = meter(config, &settings, &memory, around).await?;
     let cache = Arc::new(EmbeddingTiers::new(
         &config.embedding_cache,
@@ -126,7 +127,8 @@ pub async fn wire(
     let engine = spaces::settle(engine, start.other_space, find).await?;
     let roles = backends.roles(plan);
     let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
-    Ok(app.with_reconcile(config.reconcile.clone()).with_breakers(models.breakers()))
+    let app = app.with_reconcile(config.reconcile.clone()).with_identity(config.identity.clone());
+    Ok(app.with_breakers(models.breakers()))
 }
 
 /// The name of the backend that plays the part; empty for what is built in.

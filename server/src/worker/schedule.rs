@@ -64,6 +64,11 @@ async fn every<F: Future<Output = ()>>(period: Duration, cancel: CancellationTok
 }
 
 async fn repair(app: App) {
+    match app.ingest.settle_transfers(REPAIR_BATCH).await {
+        Ok(0) => {}
+        Ok(settled) => tracing::info!(transfers = settled, "the indexes have followed merged or split callers"),
+        Err(error) => tracing::warn!(?error, "the indexes have not followed merged or split callers"),
+    }
     loop {
         match app.ingest.repair(REPAIR_BATCH).await {
             Ok(0) => return,

@@ -201,6 +201,7 @@ fn the_rules_compile_as_the_product_is_built() {
             kind: MemoryKind::Fact,
             slot: None,
             about: DateTime::UNIX_EPOCH,
+            speaker: None,
         });
         assert!((0.0..=1.0).contains(&RuleJudge.judge(&old, &new).confidence));
         assert!(!RuleJudge.takes_back("Yes, on Friday."));

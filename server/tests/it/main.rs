@@ -6,6 +6,7 @@ mod decay;
 mod fakes;
 mod fault_matrix;
 mod harness;
+mod identity;
 mod initiation;
 mod isolation;
 mod leaks;

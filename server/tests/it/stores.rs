@@ -58,6 +58,47 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.set_name(scope, name).await
     }
+    async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.set_shared(scope, shared).await
+    }
+    async fn transfer(&self, tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Result<Transfer> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.transfer(tenant, new, now).await
+    }
+    async fn undo_transfer(&self, tenant: &TenantId, id: &TransferId, now: Timestamp) -> Result<Option<Transfer>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.undo_transfer(tenant, id, now).await
+    }
+    async fn transfer_by_id(&self, tenant: &TenantId, id: &TransferId) -> Result<Option<Transfer>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.transfer_by_id(tenant, id).await
+    }
+    async fn transfers(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Transfer>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.transfers(tenant, caller, page).await
+    }
+    async fn unsettled_transfers(&self, limit: usize) -> Result<Vec<(TenantId, Transfer)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.unsettled_transfers(limit).await
+    }
+    async fn settle_transfer(&self, tenant: &TenantId, transfer: &Transfer) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.settle_transfer(tenant, transfer).await
+    }
+    async fn alias(&self, tenant: &TenantId, id: &UserId) -> Result<Option<UserId>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.alias(tenant, id).await
+    }
+    async fn aliases(&self, scope: &Scope) -> Result<Vec<UserId>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.aliases(scope).await
+    }
     async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
         self.switches.gate(Part::Truth).await?;
         self.inner.set_summary(scope, summary).await

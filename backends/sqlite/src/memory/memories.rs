@@ -31,9 +31,9 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, memory: &Memo
     }
     let done = sqlx::query(
         "INSERT INTO memories (id, tenant, caller, content, sector, kind, slot, salience, occurred_at, learnt_at,
-                               reinforced_at, decay_rate, state, valid_to, superseded_by, corrected_at, origin,
-                               conversation, turns, metadata, index_state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                               reinforced_at, decay_rate, state, valid_to, superseded_by, corrected_at, speaker,
+                               origin, conversation, turns, metadata, index_state)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET
              content = excluded.content,
              sector = excluded.sector,
@@ -48,6 +48,7 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, memory: &Memo
              valid_to = excluded.valid_to,
              superseded_by = excluded.superseded_by,
              corrected_at = excluded.corrected_at,
+             speaker = excluded.speaker,
              origin = excluded.origin,
              conversation = excluded.conversation,
              turns = excluded.turns,
@@ -71,6 +72,7 @@ async fn put_one(connection: &mut SqliteConnection, scope: &Scope, memory: &Memo
     .bind(memory.valid_to.map(micros))
     .bind(memory.superseded_by.as_ref().map(MemoryId::as_str))
     .bind(memory.corrected_at.map(micros))
+    .bind(memory.speaker.as_deref())
     .bind(name(&memory.provenance.origin)?)
     .bind(memory.provenance.conversation_id.as_ref().map(|id| id.as_str()))
     .bind(json(&memory.provenance.turns)?)

@@ -7,6 +7,8 @@ mod leases;
 mod links;
 mod memories;
 mod receipts;
+mod transfer_rows;
+mod transfers;
 mod upkeep;
 mod users;
 mod walks;
@@ -19,7 +21,8 @@ use hark_core::crypt::Sealed;
 use hark_core::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
-    MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp, User, UserId,
+    MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp,
+    Transfer, TransferId, User, UserId,
 };
 use sqlx::SqliteConnection;
 use std::sync::Arc;
@@ -84,6 +87,47 @@ impl MemoryStore for SqliteMemory {
 
     async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
         self.db.named("sqlite.set_summary", users::set_summary(&self.db, scope, summary).await)
+    }
+
+    async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
+        self.db.named("sqlite.set_shared", users::set_shared(&self.db, scope, shared).await)
+    }
+
+    async fn transfer(&self, tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Result<Transfer> {
+        self.db.named("sqlite.transfer", transfers::transfer(&self.db, tenant, new, now).await)
+    }
+
+    async fn undo_transfer(&self, tenant: &TenantId, id: &TransferId, now: Timestamp) -> Result<Option<Transfer>> {
+        self.db.named("sqlite.undo_transfer", transfers::undo(&self.db, tenant, id, now).await)
+    }
+
+    async fn transfer_by_id(&self, tenant: &TenantId, id: &TransferId) -> Result<Option<Transfer>> {
+        self.db.named("sqlite.transfer_by_id", transfers::get(&self.db, tenant, id).await)
+    }
+
+    async fn transfers(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Transfer>> {
+        self.db.named("sqlite.transfers", transfers::list(&self.db, tenant, caller, page).await)
+    }
+
+    async fn unsettled_transfers(&self, limit: usize) -> Result<Vec<(TenantId, Transfer)>> {
+        self.db.named("sqlite.unsettled_transfers", transfers::unsettled(&self.db, limit).await)
+    }
+
+    async fn settle_transfer(&self, tenant: &TenantId, transfer: &Transfer) -> Result<()> {
+        self.db.named("sqlite.settle_transfer", transfers::settle(&self.db, tenant, transfer).await)
+    }
+
+    async fn alias(&self, tenant: &TenantId, id: &UserId) -> Result<Option<UserId>> {
+        self.db.named("sqlite.alias", transfers::alias(&self.db, tenant, id).await)
+    }
+
+    async fn aliases(&self, scope: &Scope) -> Result<Vec<UserId>> {
+        self.db.named("sqlite.aliases", transfers::aliases(&self.db, scope).await)
     }
 
     async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>> {

@@ -191,10 +191,20 @@ pub(super) async fn set_summary(db: &Db, scope: &Scope, summary: &str) -> Result
     Ok(())
 }
 
+pub(super) async fn set_shared(db: &Db, scope: &Scope, shared: bool) -> Result<(), Fault> {
+    sqlx::query("UPDATE users SET shared = ? WHERE tenant = ? AND id = ?")
+        .bind(shared)
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(&db.writer)
+        .await?;
+    Ok(())
+}
+
 /// Deleting the user's row alone would cascade to all of it; table by table it can be counted.
 pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
     let mut tx = db.begin().await?;
-    for statement in UNNAME_COSTS {
+    for statement in UNNAME_COSTS.into_iter().chain([FORGET_TRANSFERS]) {
         sqlx::query(statement).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
     }
     sqlx::query(FORGET_RECEIPTS).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
@@ -222,6 +232,13 @@ pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
 /// Those that name nobody, but a conversation of the caller's; the caller's own go with the caller.
 const FORGET_RECEIPTS: &str = "DELETE FROM receipts
      WHERE tenant = ?1 AND conversation IN (SELECT id FROM conversations WHERE tenant = ?1 AND caller = ?2)";
+/// The aliases themselves go with the user's row.
+const FORGET_TRANSFERS: &str = "WITH names (id) AS (
+         SELECT ?2 UNION SELECT id FROM aliases WHERE tenant = ?1 AND caller = ?2
+     )
+     DELETE FROM transfers
+     WHERE tenant = ?1
+       AND (from_caller IN (SELECT id FROM names) OR into_caller IN (SELECT id FROM names))";
 
 /// What the caller's conversations cost stays counted, but not under their names.
 const UNNAME_COSTS: [&str; 2] = [

@@ -11,7 +11,8 @@ use crate::{JudgedBy, Judgement, Memory, Reason, Result, Scope, Sector, Verdict}
 /// From here on rules are not second-guessed, and no question is paid for.
 const CERTAIN: f32 = 0.95;
 
-/// How `new` stands to `old`. `close` is whether their vectors are.
+/// How `new` stands to `old`. `close` is whether their vectors are; `owner` names the owner of a line that several people
+/// use.
 ///
 /// # Errors
 /// What the stores say. A model that fails is no error: rules stand in.
@@ -21,8 +22,9 @@ pub(super) async fn hear(
     scope: &Scope,
     (old, new): (&Memory, &Memory),
     close: bool,
+    owner: Option<&str>,
 ) -> Result<(Judgement, JudgedBy)> {
-    let rules = RuleJudge.judge(&Statement::of(old), &Statement::of(new));
+    let rules = RuleJudge.judge(&said_by(old, owner), &said_by(new, owner));
     if let Some(judgement) = of_settled((old, new), rules) {
         return Ok((judgement, JudgedBy::Rules));
     }
@@ -61,4 +63,11 @@ fn of_settled((old, new): (&Memory, &Memory), rules: Judgement) -> Option<Judgem
         Verdict::Same => rules,
         _ => Judgement { verdict: Verdict::Unrelated, confidence: 1.0, reason: Reason::DifferentSubject },
     })
+}
+
+/// On a line that several people use, what nobody put a name to counts as its owner's.
+fn said_by<'a>(memory: &'a Memory, owner: Option<&'a str>) -> Statement<'a> {
+    let statement = Statement::of(memory);
+    // A name given once on a line of one person is that person's, in whatever form.
+    Statement { speaker: owner.map(|owner| statement.speaker.unwrap_or(owner)), ..statement }
 }

@@ -56,9 +56,10 @@ impl Ingest {
         if !self.reconcile.enabled {
             return Ok(done);
         }
+        let owner = self.engine.memory.user(scope).await?.filter(|user| user.shared).map(|user| user.name);
         let mut calls = Calls::new(&self.engine, scope);
         for id in ids {
-            self.reconcile_one(scope, id, &mut calls, &mut done).await?;
+            self.reconcile_one((scope, owner.as_deref()), id, &mut calls, &mut done).await?;
         }
         if done.superseded + done.repeated > 0 {
             let job = SummariseUser { caller: scope.caller.clone() }.job(&scope.tenant, self.engine.clock.now())?;
@@ -80,7 +81,7 @@ impl Ingest {
 
     async fn reconcile_one(
         &self,
-        scope: &Scope,
+        (scope, owner): (&Scope, Option<&str>),
         id: &MemoryId,
         calls: &mut Calls<'_>,
         done: &mut Reconciled,
@@ -96,7 +97,7 @@ impl Ingest {
             }
             let Some(footing) = calls.footing(&memory, other).await? else { continue };
             let (old, new) = if footing.first_is_newer { (other, &memory) } else { (&memory, other) };
-            let verdict = bench::hear(&self.engine, &self.reconcile, scope, (old, new), neighbour.close).await?;
+            let verdict = bench::hear(&self.engine, &self.reconcile, scope, (old, new), neighbour.close, owner).await?;
             let Some(conflict) = self.settle(scope, verdict, footing, (&old.id, &new.id)).await? else { continue };
             match conflict.resolution {
                 Some(Resolution::Superseded) => done.superseded += 1,

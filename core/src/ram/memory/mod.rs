@@ -4,6 +4,7 @@ mod conflicts;
 mod costs;
 mod receipts;
 mod state;
+mod transfers;
 mod upkeep;
 
 use super::locked;
@@ -13,8 +14,8 @@ use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity,
-    IndexState, Link, LinkId, Memory, MemoryId, MemoryState, Page, PageRequest, Recalls, Receipt, Result, Review,
-    Scope, Sector, TenantId, Timestamp, User, UserId,
+    IndexState, Link, LinkId, Memory, MemoryId, MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result,
+    Review, Scope, Sector, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -80,6 +81,61 @@ impl MemoryStore for RamMemoryStore {
             summary.clone_into(&mut person.user.summary);
         }
         Ok(())
+    }
+
+    async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
+        if let Some(person) = self.state().people.get_mut(scope) {
+            person.user.shared = shared;
+        }
+        Ok(())
+    }
+
+    async fn transfer(&self, tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Result<Transfer> {
+        self.state().transfer(tenant, new, now)
+    }
+
+    async fn undo_transfer(&self, tenant: &TenantId, id: &TransferId, now: Timestamp) -> Result<Option<Transfer>> {
+        self.state().undo_transfer(tenant, id, now)
+    }
+
+    async fn transfer_by_id(&self, tenant: &TenantId, id: &TransferId) -> Result<Option<Transfer>> {
+        Ok(self.state().transfers.get(&(tenant.clone(), id.clone())).cloned())
+    }
+
+    async fn transfers(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Transfer>> {
+        let state = self.state();
+        let of = |transfer: &Transfer| caller.is_none_or(|id| [&transfer.from, &transfer.into].contains(&id));
+        let listed = state.transfers.iter().filter(|((t, _), transfer)| t == tenant && of(transfer)).map(|(_, t)| t);
+        latest_first("ram.transfers", listed, page, |t| (t.created_at, t.id.as_str()), Transfer::clone)
+    }
+
+    async fn unsettled_transfers(&self, limit: usize) -> Result<Vec<(TenantId, Transfer)>> {
+        let state = self.state();
+        let mut open: Vec<_> = state.transfers.iter().filter(|(_, t)| !t.settled).collect();
+        open.sort_by(|(_, x), (_, y)| (x.created_at, &x.id).cmp(&(y.created_at, &y.id)));
+        Ok(open.into_iter().take(limit).map(|((tenant, _), t)| (tenant.clone(), t.clone())).collect())
+    }
+
+    async fn settle_transfer(&self, tenant: &TenantId, transfer: &Transfer) -> Result<()> {
+        let mut state = self.state();
+        let found = state.transfers.get_mut(&(tenant.clone(), transfer.id.clone()));
+        if let Some(known) = found.filter(|known| known.state == transfer.state) {
+            known.settled = true;
+        }
+        Ok(())
+    }
+
+    async fn alias(&self, tenant: &TenantId, id: &UserId) -> Result<Option<UserId>> {
+        Ok(self.state().aliases.get(&(tenant.clone(), id.clone())).cloned())
+    }
+
+    async fn aliases(&self, scope: &Scope) -> Result<Vec<UserId>> {
+        Ok(self.state().aliases_of(scope))
     }
 
     async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>> {

@@ -13,6 +13,34 @@ pub(super) struct Receipts {
     pub(super) reviews: BTreeMap<(Scope, MemoryId), Review>,
 }
 
+impl Receipts {
+    /// Gives receipts and reviews to another caller: those whose conversation, or of a review whose memory, `goes`.
+    pub(super) fn hand_over(
+        &mut self,
+        left: &Scope,
+        right: &Scope,
+        goes: impl Fn(Option<&ConversationId>, Option<&MemoryId>) -> bool,
+    ) {
+        for ((tenant, _), receipt) in &mut self.kept {
+            let own = *tenant == left.tenant && receipt.caller.as_ref() == Some(&left.caller);
+            if own && goes(receipt.conversation.as_ref(), None) {
+                receipt.caller = Some(right.caller.clone());
+            }
+        }
+        let leaving: Vec<_> = self
+            .reviews
+            .iter()
+            .filter(|((scope, id), review)| scope == left && goes(review.conversation.as_ref(), Some(id)))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in leaving {
+            if let Some(review) = self.reviews.remove(&key) {
+                self.reviews.insert((right.clone(), key.1), review);
+            }
+        }
+    }
+}
+
 impl State {
     pub(super) fn put_receipts(&mut self, tenant: &TenantId, receipts: &[Receipt]) {
         for receipt in receipts {

@@ -7,7 +7,7 @@ use super::upkeep::Leases;
 use crate::store::{Erased, Resolved, Space};
 use crate::{
     Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind,
-    Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, User, UserId,
+    Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +18,12 @@ pub(super) struct Person {
 }
 
 /// Whose each identity is.
-type Known = BTreeMap<(TenantId, IdentityKind, [u8; 32]), UserId>;
+pub(super) type Known = BTreeMap<(TenantId, IdentityKind, [u8; 32]), UserId>;
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) people: BTreeMap<Scope, Person>,
-    known: Known,
+    pub(super) known: Known,
     pub(super) conversations: BTreeMap<(TenantId, ConversationId), Conversation>,
     pub(super) memories: BTreeMap<Scope, BTreeMap<MemoryId, Memory>>,
     /// Whose each memory is: ids are unique over all scopes.
@@ -34,6 +34,9 @@ pub(super) struct State {
     pub(super) costs: Costs,
     pub(super) receipts: Receipts,
     pub(super) leases: Leases,
+    /// Whom the ids of callers merged away name since.
+    pub(super) aliases: BTreeMap<(TenantId, UserId), UserId>,
+    pub(super) transfers: BTreeMap<(TenantId, TransferId), Transfer>,
 }
 
 impl State {
@@ -74,6 +77,7 @@ impl State {
                 first_contact: now,
                 last_contact: now,
                 summary: String::new(),
+                shared: false,
                 revision: 0,
             },
             identities: Vec::new(),
@@ -111,6 +115,7 @@ impl State {
             self.receipts.recalls.remove(id);
         }
         self.erase_receipts(scope, &gone);
+        self.forget_transfers(scope);
         Erased {
             memories: memories.len() as u64,
             links: links.len() as u64,

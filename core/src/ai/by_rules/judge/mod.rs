@@ -13,6 +13,7 @@ mod values;
 mod words;
 
 use super::sentence::pattern;
+use crate::ingest::same_person;
 use crate::{Judgement, Memory, MemoryKind, Reason, Slot, Timestamp, Verdict};
 use frames::Compared;
 pub use matters::Fate;
@@ -30,12 +31,20 @@ pub struct Statement<'a> {
     pub slot: Option<&'a Slot>,
     /// What it is about.
     pub about: Timestamp,
+    /// Who said it, on a telephone that several people use.
+    pub speaker: Option<&'a str>,
 }
 
 impl<'a> Statement<'a> {
     /// What a memory states.
     pub fn of(memory: &'a Memory) -> Self {
-        Self { content: &memory.content, kind: memory.kind, slot: memory.slot.as_ref(), about: memory.occurred_at }
+        Self {
+            content: &memory.content,
+            kind: memory.kind,
+            slot: memory.slot.as_ref(),
+            about: memory.occurred_at,
+            speaker: memory.speaker.as_deref(),
+        }
     }
 }
 
@@ -76,6 +85,12 @@ pub struct RuleJudge;
 impl RuleJudge {
     /// How `new` stands to `old`.
     pub fn judge(&self, old: &Statement<'_>, new: &Statement<'_>) -> Judgement {
+        // What two people say of themselves is about two people, however alike it sounds.
+        if let (Some(one), Some(other)) = (old.speaker, new.speaker)
+            && !same_person(one, other)
+        {
+            return found(Verdict::Unrelated, 0.99, Reason::DifferentSubject);
+        }
         // A mood is of its day.
         if old.kind == MemoryKind::Feeling && new.kind == MemoryKind::Feeling && day(old) != day(new) {
             return found(Verdict::Unrelated, 0.97, Reason::DifferentEvent);

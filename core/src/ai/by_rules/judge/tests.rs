@@ -4,7 +4,7 @@ use super::*;
 use crate::testkit::fixtures::{after, start};
 
 fn judged(old: &str, new: &str) -> Verdict {
-    let statement = |content| Statement { content, kind: MemoryKind::Fact, slot: None, about: start() };
+    let statement = |content| Statement { content, kind: MemoryKind::Fact, slot: None, about: start(), speaker: None };
     RuleJudge.judge(&statement(old), &statement(new)).verdict
 }
 
@@ -144,7 +144,13 @@ fn the_same_in_other_words_is_the_same_and_a_mood_is_of_its_day() {
             ("Can be reached on 07700 900321", "Phone number is +44 7700 900321"),
         ],
     );
-    let mood = |about| Statement { content: "Was annoyed by the wait", kind: MemoryKind::Feeling, slot: None, about };
+    let mood = |about| Statement {
+        content: "Was annoyed by the wait",
+        kind: MemoryKind::Feeling,
+        slot: None,
+        about,
+        speaker: None,
+    };
     assert_eq!(RuleJudge.judge(&mood(start()), &mood(after(60))).verdict, Verdict::Same);
     assert_eq!(RuleJudge.judge(&mood(start()), &mood(after(3 * 86_400))).verdict, Verdict::Unrelated);
 }
@@ -152,7 +158,7 @@ fn the_same_in_other_words_is_the_same_and_a_mood_is_of_its_day() {
 #[test]
 fn equal_named_values_are_the_same_unless_something_ended() {
     let slot = Slot { key: "company".to_owned(), value: "Ostrava Tools".to_owned() };
-    let of = |content| Statement { content, kind: MemoryKind::Fact, slot: Some(&slot), about: start() };
+    let of = |content| Statement { content, kind: MemoryKind::Fact, slot: Some(&slot), about: start(), speaker: None };
     let judged = |old, new| RuleJudge.judge(&of(old), &of(new)).verdict;
     assert_eq!(judged("Is from Ostrava Tools", "Calls on behalf of Ostrava Tools"), Verdict::Same);
     assert_ne!(judged("Is from Ostrava Tools", "No longer works for Ostrava Tools"), Verdict::Same);

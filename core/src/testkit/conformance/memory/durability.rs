@@ -6,7 +6,34 @@ use crate::store::{Erased, LinkUse, MemoryStore, Space};
 use crate::testkit::Reopen;
 use crate::testkit::fixtures::{after, conversation, memory, phone, scopes, sealed, start};
 use crate::testkit::suite::Must;
-use crate::{Conversation, IndexState, Link, LinkKind};
+use crate::{Conversation, IndexState, Link, LinkKind, Memory, NewTransfer, TransferKind, TransferredBy};
+
+/// A merge that has not been settled, its alias, the flag, and who spoke.
+pub async fn transfers_survive_reopening(place: Place<'_>) {
+    let store = place.open().await;
+    let [one, two, _] = callers(&*store).await;
+    let spoken = Memory { speaker: Some("Tom".to_owned()), ..memory("mem_1", "x") };
+    store.put_memories(&two, std::slice::from_ref(&spoken)).await.must();
+    store.set_shared(&one, true).await.must();
+    let asked = NewTransfer {
+        id: "trf_1".into(),
+        kind: TransferKind::Merge,
+        from: two.caller.clone(),
+        into: one.caller.clone(),
+        conversations: Vec::new(),
+        by: TransferredBy::Call,
+    };
+    let done = store.transfer(&one.tenant, &asked, after(1)).await.must();
+    place.close(store).await;
+
+    let store = place.open().await;
+    assert_eq!(store.unsettled_transfers(10).await.must(), vec![(one.tenant.clone(), done.clone())]);
+    assert_eq!(store.transfer_by_id(&one.tenant, &done.id).await.must(), Some(done));
+    assert_eq!(store.alias(&one.tenant, &two.caller).await.must(), Some(one.caller.clone()));
+    assert!(store.user(&one).await.must().must().shared);
+    assert_eq!(store.memories(&one, &memory_ids(&["mem_1"])).await.must(), vec![spoken]);
+    place.close(store).await;
+}
 
 type Place<'a> = &'a dyn Reopen<dyn MemoryStore>;
 

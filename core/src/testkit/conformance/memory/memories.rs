@@ -17,6 +17,7 @@ fn every_field(id: &str) -> Memory {
         "crm": { "id": 7, "tags": ["a", null, true, 1.5] }, "quote'\"": "👩‍👩‍👧", "": {}
     });
     Memory {
+        speaker: Some("Tom".to_owned()),
         content: "Wants order 4711 delivered on Friday".to_owned(),
         sector: Sector::Episodic,
         kind: MemoryKind::Order,

@@ -9,6 +9,7 @@ mod maintenance;
 mod memories;
 mod people;
 mod receipts;
+mod transfers;
 mod upkeep;
 
 pub use conflicts::*;
@@ -20,6 +21,7 @@ pub use maintenance::*;
 pub use memories::*;
 pub use people::*;
 pub use receipts::*;
+pub use transfers::*;
 pub use upkeep::*;
 
 use crate::store::MemoryStore;
@@ -63,6 +65,18 @@ macro_rules! memory_store_suite {
                 erasing_a_caller_removes_everything_of_that_caller_only,
                 erasing_twice_is_the_same_as_once_with_zeros,
                 an_erased_callers_number_may_become_somebody_elses,
+                // merging
+                a_merge_moves_everything_and_leaves_an_alias,
+                receipts_and_reviews_go_where_their_call_goes,
+                what_cannot_be_transferred_moves_nothing,
+                an_undone_merge_gives_back_what_was_moved,
+                merges_are_undone_in_the_reverse_order,
+                a_split_moves_calls_and_what_comes_from_them,
+                a_split_takes_back_what_was_decided_across,
+                transfers_are_listed_and_settled,
+                racing_merges_move_once,
+                erasing_a_caller_removes_aliases_and_transfers,
+                a_line_is_marked_as_shared,
                 // conversations
                 binding_makes_an_open_conversation,
                 a_binding_stays_whoever_binds_again,
@@ -187,6 +201,7 @@ macro_rules! memory_store_durability_suite {
                 memories_and_links_survive_reopening,
                 conflicts_survive_reopening,
                 what_was_removed_stays_removed_after_reopening,
+                transfers_survive_reopening,
                 the_space_survives_reopening,
                 leases_and_uses_of_links_survive_reopening,
                 costs_survive_reopening,
