@@ -64,8 +64,8 @@ fn of(matter: &Memory, transcript: &Transcript) -> Option<Candidate> {
         |due| transcript.started_at.date_naive() >= due.date_naive(),
     );
     let heard = |text: &str| RuleJudge.fate(&matter.content, matter.kind, due, text);
-    let said = transcript.turns.iter().enumerate().filter(|(_, turn)| turn.speaker == Speaker::User);
-    let (turn, fate) = said.filter_map(|(at, turn)| heard(&turn.text).map(|fate| (at, fate))).last()?;
+    let said = transcript.turns.iter().enumerate().rev().filter(|(_, turn)| turn.speaker == Speaker::User);
+    let (turn, fate) = said.filter_map(|(at, turn)| heard(&turn.text).map(|fate| (at, fate))).next()?;
     let settled = fate == Fate::Settled;
     Some(Candidate {
         content: RuleJudge.fate_told(&matter.content, matter.kind, fate),

@@ -59,10 +59,9 @@ fn of_settled((old, new): (&Memory, &Memory), rules: Judgement) -> Option<Judgem
     if after.as_ref() == Some(&old.id) {
         return Some(Judgement { verdict: Verdict::Update, confidence: 1.0, reason: Reason::NewerValue });
     }
-    (before.is_some() || after.is_some()).then(|| match rules.verdict {
-        Verdict::Same => rules,
-        _ => Judgement { verdict: Verdict::Unrelated, confidence: 1.0, reason: Reason::DifferentSubject },
-    })
+    let unrelated = Judgement { verdict: Verdict::Unrelated, confidence: 1.0, reason: Reason::DifferentSubject };
+    let judgement = if rules.verdict == Verdict::Same { rules } else { unrelated };
+    (before.is_some() || after.is_some()).then_some(judgement)
 }
 
 /// On a line that several people use, what nobody put a name to counts as its owner's.
