@@ -310,7 +310,7 @@ mod tests {
         let parting = Parting::of(&[stronger.clone(), gone.clone()], &all, &leaving(&["new"]));
         assert_eq!(parting.standings.get(&kept.id), Some(&Standing::of(&kept)));
         assert_eq!(parting.standings.get(&repeat.id), Some(&Standing::of(&repeat)));
-        assert_eq!(parting.conflicts, [conflict.id.clone()]);
+        assert_eq!(parting.conflicts, std::slice::from_ref(&conflict.id));
         // Strengthened again since: that is not undone.
         let since = Memory { salience: 0.8, ..stronger };
         let parting = Parting::of(&[since, gone], &all, &leaving(&["new"]));

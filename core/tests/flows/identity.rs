@@ -12,7 +12,7 @@ use hark_core::{
 };
 use std::sync::Arc;
 
-fn said<'a>(what: &'a str) -> [(Speaker, &'a str); 2] {
+fn said(what: &str) -> [(Speaker, &str); 2] {
     [(Speaker::Agent, "Hello, how can I help?"), (Speaker::User, what)]
 }
 
