@@ -14,12 +14,9 @@ pub(crate) fn due(memory: &Memory) -> Option<Timestamp> {
 
 /// Whether somebody still waits for it at `now`.
 pub fn is_open(memory: &Memory, now: Timestamp) -> bool {
-    let since = match memory.kind {
-        MemoryKind::Promise => memory.occurred_at,
-        MemoryKind::Complaint => memory.occurred_at.max(memory.learnt_at),
-        _ => return false,
-    };
-    memory.state == MemoryState::Active && (now - since).num_days() <= OPEN_DAYS
+    let complaint = memory.kind == MemoryKind::Complaint
+        && (now - memory.occurred_at.max(memory.learnt_at)).num_days() <= OPEN_DAYS;
+    memory.state == MemoryState::Active && (complaint || is_open_promise(memory, now))
 }
 
 /// Whether it is a promise that somebody still waits for, whatever its state.
@@ -40,16 +37,14 @@ pub(super) fn order(one: &Memory, other: &Memory) -> std::cmp::Ordering {
 
 /// As a sentence that tells where it stands.
 pub(super) fn told(memory: &Memory, shared: bool, now: Timestamp) -> String {
-    let sentence = said_by(memory, shared);
-    // What the sentence itself adds to a promise is its day, which stands in it or is none.
-    let bare = |sentence: &str| sentence.trim_end_matches('.').split(" (").next().unwrap_or_default().to_owned();
-    if is_overdue(memory, now) {
-        return format!("{} (overdue).", bare(&sentence));
+    let overdue = is_overdue(memory, now);
+    if !overdue && (memory.kind != MemoryKind::Promise || due(memory).is_some()) {
+        return said_by(memory, shared);
     }
-    if memory.kind == MemoryKind::Promise && due(memory).is_none() {
-        return format!("{} (said on {}).", bare(&sentence), spoken_date(memory.learnt_at));
-    }
-    sentence
+    let who = memory.speaker.as_ref().filter(|_| shared).map(|speaker| format!("{speaker}: ")).unwrap_or_default();
+    let text = memory.content.trim().trim_end_matches('.');
+    let stands = if overdue { "overdue".to_owned() } else { format!("said on {}", spoken_date(memory.learnt_at)) };
+    format!("{who}{text} ({stands}).")
 }
 
 /// What a greeting may ask about: "the callback we promised for Friday 27 November 2026". `None` for what was not promised
@@ -104,6 +99,11 @@ mod tests {
         assert_eq!(told(&call, false, late), "Agent promised a callback on Friday 27 November 2026 (overdue).");
         let vague = memory(MemoryKind::Promise, "Agent promised to send a new router.");
         assert_eq!(told(&vague, false, late), "Agent promised to send a new router (said on Sunday 22 November 2026).");
+        let aside = "Agent promised a call (about the lamp) on Friday 27 November 2026";
+        let aside = Memory { speaker: Some("Tom".to_owned()), ..memory(MemoryKind::Promise, aside) };
+        let whole = "Agent promised a call (about the lamp) on Friday 27 November 2026 (overdue).";
+        assert_eq!(told(&aside, false, late), whole);
+        assert_eq!(told(&aside, true, late), format!("Tom: {whole}"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod demo;
 mod doctor;
+mod door;
 mod jobs;
 mod migrate;
 mod models;

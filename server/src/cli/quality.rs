@@ -1,14 +1,10 @@
 //! `hark quality`: through the server where one runs, because it holds the data folder, otherwise directly.
 
 use super::QualityCommand;
-use super::client::{Client, local_url};
+use super::door::{self, Door};
 use super::output::say;
-use crate::app::App;
 use crate::config::Loaded;
-use crate::credentials::Credentials;
 use crate::http::{quality, reviews};
-use crate::running::{Running, Start};
-use crate::spaces::OtherSpace;
 use hark_core::backend::Registry;
 use hark_core::{Error, ErrorKind, PageRequest, Result};
 use serde::Serialize;
@@ -25,26 +21,7 @@ const IDS: u8 = 5;
 const PAGE: usize = 500;
 
 pub(super) async fn run(loaded: &Loaded, registry: &Registry, command: Option<&QualityCommand>) -> Result<()> {
-    let idle = Start { http: false, worker: false, migrate: false, other_space: OtherSpace::Ignore };
-    match Running::start(loaded, registry, idle).await {
-        Ok(running) => {
-            let done = execute(&Door::Folder(Box::new(running.app.clone())), command).await;
-            running.stop().await;
-            done
-        }
-        Err(e) if e.kind() == ErrorKind::Conflict && e.operation() == "data_dir.open" => {
-            let credentials = Credentials::read(&loaded.config, &loaded.config.server.data_dir)?;
-            let client = Client::new(local_url(&loaded.config), credentials.first_api_key()?.clone())?;
-            execute(&Door::Server(client), command).await
-        }
-        Err(e) => Err(e),
-    }
-}
-
-/// How memories are reached.
-enum Door {
-    Folder(Box<App>),
-    Server(Client),
+    door::through(loaded, registry, async |door| execute(door, command).await).await
 }
 
 impl Door {
