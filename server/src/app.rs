@@ -2,7 +2,6 @@
 
 pub use crate::config::Secret;
 
-use hark_core::TenantId;
 use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
@@ -10,6 +9,7 @@ use hark_core::layer::Breaker;
 use hark_core::people::{IdentityConfig, People};
 use hark_core::quality::Quality;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
+use hark_core::{Scope, TenantId};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -182,6 +182,8 @@ pub struct App {
     pub breakers: Arc<[(String, Arc<Breaker>)]>,
     /// Renders the metrics of this process.
     pub metrics: PrometheusHandle,
+    /// Whether this process answers questions, so that what they need is worth keeping in its memory.
+    pub answers: bool,
     /// SHA-256 of every accepted API key.
     pub(crate) keys: Arc<[[u8; 32]]>,
 }
@@ -214,7 +216,22 @@ impl App {
             roles: roles.into(),
             breakers: Arc::default(),
             metrics,
+            answers: true,
             keys,
+        }
+    }
+
+    /// The same, in a process that works off the queue and is asked nothing.
+    #[must_use]
+    pub fn unasked(self) -> Self {
+        Self { answers: false, ..self }
+    }
+
+    /// Brings what the next question about a caller needs into memory. That it cannot be done is told to the log: the
+    /// question finds its own way.
+    pub(crate) async fn warm(&self, scope: Scope) {
+        if let Err(error) = self.recall.warm(&scope).await {
+            tracing::warn!(?error, "caller not warmed");
         }
     }
 

@@ -84,6 +84,8 @@ impl Running {
             }
         };
 
+        let app = if start.http { app } else { app.unasked() };
+
         let lifecycle = Lifecycle::new();
         spawn_upkeep(&app, &lifecycle);
         spawn_keeping(&app, &lifecycle);

@@ -44,7 +44,7 @@ impl Ingest {
         self.take_back(&scope, &repeated).await?;
         self.remove(&scope, &repeated).await?;
         let follow_ups = self.follow_ups(&scope, &ids, embedded, self.engine.clock.now())?;
-        Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, follow_ups })
+        Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, caller: Some(scope.caller), follow_ups })
     }
 
     /// The second reading, saved; `None` when there is nothing to read again.

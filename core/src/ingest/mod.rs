@@ -45,7 +45,7 @@ use crate::recall::CallerCache;
 use crate::store::NewJob;
 use crate::{
     AgentId, Conversation, ConversationId, ConversationState, Error, ErrorKind, MemoryId, Result, Scope, TenantId,
-    Timestamp, Transcript,
+    Timestamp, Transcript, UserId,
 };
 use std::sync::Arc;
 
@@ -94,13 +94,15 @@ pub enum Outcome {
 pub struct Ingested {
     /// What became of it.
     pub outcome: Outcome,
+    /// Whose call it was, when something was learnt from it now.
+    pub caller: Option<UserId>,
     /// What follows.
     pub follow_ups: Vec<NewJob>,
 }
 
 impl Ingested {
     fn just(outcome: Outcome) -> Self {
-        Self { outcome, follow_ups: Vec::new() }
+        Self { outcome, caller: None, follow_ups: Vec::new() }
     }
 }
 
@@ -207,7 +209,7 @@ impl Ingest {
             let again = ExtractAgain { conversation_id: conversation.id.clone() }.job(&scope.tenant, now)?;
             follow_ups.push(NewJob { run_at: now + AGAIN_AFTER, ..again });
         }
-        Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, follow_ups })
+        Ok(Ingested { outcome: Outcome::Learnt { memories: ids }, caller: Some(scope.caller.clone()), follow_ups })
     }
 
     /// A caller may have been merged or split meanwhile; then the call goes on under its new owner's name.
@@ -242,7 +244,7 @@ impl Ingest {
         &self,
         tenant: &TenantId,
         call: &Call,
-        caller: Option<crate::UserId>,
+        caller: Option<UserId>,
         state: ConversationState,
     ) -> Result<Conversation> {
         let transcript = extract::seal_transcript(&self.engine, tenant, call)?;

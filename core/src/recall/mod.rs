@@ -115,6 +115,9 @@ impl Recall {
         times.score = step.elapsed();
 
         let most = evidence::most_words(query.limit, self.config.answer_words);
+        if let Some(turns) = &turns {
+            evidence::join(turns, &mut hits, query.limit);
+        }
         let mut room = answer::shorten(&mut hits, query.limit, most);
         let from_archive = !query.include_archived && hits.iter().any(score::is_faded);
 
@@ -169,15 +172,9 @@ impl Recall {
         let cosines = self.cache.turns.cosines(scope, turns, space, question);
         if cosines.contains(&None) && self.config.turn_vectors {
             let (recall, scope, turns) = (self.clone(), scope.clone(), turns.clone());
-            tokio::spawn(async move { recall.embed_turns(&scope, &turns).await });
+            tokio::spawn(async move { told(recall.cache.turns.fill_once(&recall.engine, &scope, &turns).await) });
         }
         cosines
-    }
-
-    async fn embed_turns(&self, scope: &Scope, turns: &evidence::TurnIndex) {
-        if let Err(error) = self.cache.turns.fill(&self.engine, scope, turns).await {
-            tracing::warn!(?error, "turns are found by their words alone");
-        }
     }
 
     /// Says that the derived stores are being rebuilt: until the guard is dropped every answer is marked degraded,
@@ -215,7 +212,7 @@ impl Recall {
         if self.config.evidence {
             let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
             if self.config.turn_vectors {
-                self.embed_turns(scope, &turns).await;
+                told(self.cache.turns.fill(&self.engine, scope, &turns).await);
             }
         }
         let Some(embedder) = &self.engine.embedder else { return Ok(()) };
@@ -239,6 +236,13 @@ impl Recall {
     /// The time the initiation webhook may take; an hour at the most.
     pub fn initiation_budget(&self) -> Duration {
         Duration::from_millis(self.config.initiation_budget_ms).min(MAX_BUDGET)
+    }
+}
+
+/// Turns without vectors cost an answer quality, never the answer.
+fn told(filled: Result<()>) {
+    if let Err(error) = filled {
+        tracing::warn!(?error, "turns are found by their words alone");
     }
 }
 

@@ -75,6 +75,27 @@ async fn a_reply_is_found_by_the_words_of_its_question_and_shown_with_it() {
 }
 
 #[tokio::test]
+async fn turns_side_by_side_take_one_place_and_leave_the_other_to_the_next() {
+    let (world, scope) = after(&[("conv_1", DOOR), ("conv_2", VIOLIN)], RecallConfig::default()).await;
+    let query = RecallQuery::new("which floor has stairs for the courier, and gut strings");
+    let all = ask(&world, &scope, RecallQuery { limit: 10, ..query.clone() }).await;
+    let excerpts: Vec<_> = all.iter().filter_map(Hit::excerpt).collect();
+    let longest =
+        excerpts.iter().find(|span| span.conversation.as_str() == "conv_1" && span.turns().len() > 1).unwrap();
+    let turns = longest.turns();
+    assert!(turns.windows(2).all(|pair| pair[0] + 1 == pair[1]), "in the order of the call, without a gap: {turns:?}");
+    let mut shown: Vec<_> =
+        excerpts.iter().flat_map(|span| span.turns().into_iter().map(|t| (&span.conversation, t))).collect();
+    let count = shown.len();
+    shown.sort();
+    shown.dedup();
+    assert_eq!(shown.len(), count, "nothing is said twice");
+    // Three turns of the first call answer; two places are enough for both calls.
+    let two = ask(&world, &scope, RecallQuery { limit: 2, ..query }).await;
+    assert!(two.len() == 2 && turn(&two, "conv_2", 1) && turn(&two, "conv_1", 3), "{two:#?}");
+}
+
+#[tokio::test]
 async fn a_memory_is_shown_with_the_words_it_comes_from_and_they_are_not_shown_twice() {
     let said = "My email is sam@example.com. The blue gate on the left is the one to ring at, because the dog \
         sleeps behind the other one.";

@@ -111,15 +111,8 @@ async fn introduce(app: &App, beginning: Beginning) -> Result<Option<(Initiation
 
 /// Brings what the first question of the call needs into memory, while the answer goes out.
 pub(super) fn warm(app: &App, scope: Scope) {
-    let recall = app.recall.clone();
-    tokio::spawn(
-        async move {
-            if let Err(error) = recall.warm(&scope).await {
-                tracing::warn!(?error, "caller not warmed");
-            }
-        }
-        .in_current_span(),
-    );
+    let app = app.clone();
+    tokio::spawn(async move { app.warm(scope).await }.in_current_span());
 }
 
 /// What became of a delivery.

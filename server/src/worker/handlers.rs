@@ -116,6 +116,10 @@ async fn ingest(app: &App, job: &Job) -> Handled {
     };
     metrics::counter!("hark_conversations_total", "outcome" => outcome).increment(1);
     tracing::info!(event = %event_id, outcome, memories, "conversation ingested");
+    if let Some(caller) = ingested.caller.filter(|_| app.answers) {
+        // Whoever calls back is asked about at once, perhaps without an initiation that would warm them.
+        app.warm(scope(job, caller)).await;
+    }
     Ok(ingested.follow_ups)
 }
 

@@ -3,8 +3,8 @@
 use super::harness::{Harness, call};
 use super::switches::{Fault, Part};
 use chrono::Duration;
-use hark_core::Clock;
 use hark_core::store::NewJob;
+use hark_core::{Clock, RecallQuery, Scope};
 use hark_server::app::WorkerSettings;
 use hark_server::worker::Worker;
 use serde_json::{Value, json};
@@ -76,6 +76,24 @@ async fn while_the_embedder_is_away_words_are_found_and_vectors_come_later() {
     let whole = hark.ask(ask).await;
     assert_eq!((&whole["mode"], &whole["degraded"]), (&json!("hybrid"), &json!(false)));
     assert!(!hark.app.ingest.lag().await.unwrap().is_behind());
+}
+
+#[tokio::test]
+async fn the_first_question_after_a_call_knows_what_its_turns_mean_unless_nobody_asks_here() {
+    for answers in [true, false] {
+        let mut hark = Harness::default();
+        if !answers {
+            hark.app = hark.app.clone().unasked();
+            hark.worker = Worker::new(hark.app.clone(), WorkerSettings::default());
+        }
+        hark.learn(&call("conv_1", "+4930111111", &["The parcel never arrived.", "It rained.", "Fine."])).await;
+        let user = hark.get("/v1/users").await.json["items"][0]["id"].as_str().unwrap().to_owned();
+        let user = hark.app.people.by_reference(hark.app.tenant(), &user).await.unwrap().unwrap();
+        let scope = Scope { tenant: hark.app.tenant().clone(), caller: user.id };
+        let hits = hark.app.recall.ask(&scope, &RecallQuery::new("parcel")).await.unwrap().hits;
+        let by_meaning = hits.iter().filter_map(|hit| hit.parts.turn).any(|turn| turn.similarity != 0.0);
+        assert_eq!(by_meaning, answers, "{hits:?}");
+    }
 }
 
 #[tokio::test]

@@ -95,16 +95,15 @@ impl EvidenceCache {
     }
 
     /// Embeds the turns that have no vectors yet, call by call, the latest first. Only by an embedder of this machine:
-    /// what a person says is not sent out and paid for turn by turn. Does nothing while another task does it.
+    /// what a person says is not sent out and paid for turn by turn. Waits while another task does it.
     ///
     /// # Errors
     /// What the embedder says; what is embedded until then stays.
     pub(in crate::recall) async fn fill(&self, engine: &Engine, scope: &Scope, index: &TurnIndex) -> Result<()> {
         let Some(embedder) = engine.embedder.as_ref().map(|models| &models.background) else { return Ok(()) };
-        if embedder.info().remote || !self.lock().insert(scope.clone()) {
+        if embedder.info().remote {
             return Ok(());
         }
-        let _filling = Filling { cache: self, scope };
         let _lane = self.lane.acquire().await;
         let space = &embedder.info().space;
         for call in index.calls().iter().rev() {
@@ -124,6 +123,18 @@ impl EvidenceCache {
         Ok(())
     }
 
+    /// The same, unless a question asked for it already: one of them in the queue is enough.
+    ///
+    /// # Errors
+    /// As above.
+    pub(in crate::recall) async fn fill_once(&self, engine: &Engine, scope: &Scope, index: &TurnIndex) -> Result<()> {
+        if !self.lock().insert(scope.clone()) {
+            return Ok(());
+        }
+        let _filling = Filling { cache: self, scope };
+        self.fill(engine, scope, index).await
+    }
+
     /// Forgets a caller at once; for erasure.
     pub(in crate::recall) fn forget(&self, scope: &Scope) {
         self.entries.invalidate(scope);
@@ -138,7 +149,7 @@ impl EvidenceCache {
     }
 }
 
-/// That one task embeds a caller's turns.
+/// That a question asked for a caller's turns to be embedded.
 struct Filling<'a> {
     cache: &'a EvidenceCache,
     scope: &'a Scope,
