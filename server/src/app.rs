@@ -120,7 +120,8 @@ impl Default for WorkerSettings {
 /// Everything the routes are told by configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The tenant all requests belong to.
+    /// The deployment's own tenant: that of configured keys and secrets. Its keys alone see to the deployment as a
+    /// whole.
     pub tenant: TenantId,
     /// Sizes.
     pub http: HttpSettings,
@@ -241,8 +242,9 @@ impl App {
         self.breakers.iter().find(|(name, _)| name == backend).map(|(_, breaker)| breaker)
     }
 
-    /// The tenant of this deployment.
-    pub fn tenant(&self) -> &TenantId {
+    /// The deployment's own tenant. What somebody asks is about the tenant of their key instead: see
+    /// [`crate::tenant::TenantApp`].
+    pub fn default_tenant(&self) -> &TenantId {
         &self.settings.tenant
     }
 }

@@ -33,6 +33,7 @@ pub mod models;
 pub mod running;
 pub mod spaces;
 pub mod telemetry;
+pub mod tenant;
 pub mod wiring;
 pub mod worker;
 

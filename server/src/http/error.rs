@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use hark_core::{Error, ErrorKind};
+use hark_core::{Error, ErrorKind, KeyScope};
 use serde::Serialize;
 use std::any::Any;
 use std::time::Duration;
@@ -65,6 +65,18 @@ impl Problem {
     /// No valid key.
     pub fn unauthorised(code: &'static str, detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
+    }
+
+    /// The key does not allow it.
+    pub fn scope_missing(scope: KeyScope) -> Self {
+        let detail = format!("the key lacks the scope `{}`, which this route needs", scope.name());
+        Self::new(StatusCode::FORBIDDEN, "scope_missing", detail)
+    }
+
+    /// The route is about the deployment, and the key is a tenant's.
+    pub fn deployment_only() -> Self {
+        let detail = "this is about the whole deployment, and open to keys of its own tenant only";
+        Self::new(StatusCode::FORBIDDEN, "deployment_only", detail)
     }
 
     fn caused_by(mut self, cause: Error) -> Self {

@@ -8,6 +8,7 @@ use crate::elevenlabs::lenient::Object;
 use crate::elevenlabs::variables::{self, InitiationData};
 use crate::elevenlabs::wire::{self, Envelope};
 use crate::middleware::signature::Signed;
+use crate::tenant::TenantApp;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -34,7 +35,7 @@ use utoipa::ToSchema;
         "agent_id": "agent_1", "call_sid": "CA1", "conversation_id": "conv_1"})),
     responses((status = 200, body = InitiationData), (status = 401, body = super::error::ProblemBody))
 )]
-pub async fn conversation_initiation(State(app): State<App>, body: Body) -> Json<InitiationData> {
+pub async fn conversation_initiation(app: TenantApp, body: Body) -> Json<InitiationData> {
     let started = Instant::now();
     let answer_by = started + app.settings.initiation_budget.min(app.recall.initiation_budget());
     let reading = read_body(body, app.settings.http.tools_body_limit_bytes);
@@ -48,7 +49,7 @@ pub async fn conversation_initiation(State(app): State<App>, body: Body) -> Json
     Json(data)
 }
 
-async fn begin(app: &App, body: &Bytes, answer_by: Instant) -> (InitiationData, &'static str) {
+async fn begin(app: &TenantApp, body: &Bytes, answer_by: Instant) -> (InitiationData, &'static str) {
     let Some(beginning) = Beginning::read(body, &app.settings.elevenlabs.agent_numbers, app.engine.vault.numbers())
     else {
         return (variables::neutral(app), "unreadable");
@@ -95,7 +96,7 @@ fn late(app: &App) -> (InitiationData, &'static str) {
 }
 
 /// The variables, for whom, and what they tell; `None` when nobody can be named.
-async fn introduce(app: &App, beginning: Beginning) -> Result<Option<(InitiationData, UserId, Introduction)>> {
+async fn introduce(app: &TenantApp, beginning: Beginning) -> Result<Option<(InitiationData, UserId, Introduction)>> {
     let tenant = app.tenant();
     let conversation = beginning.conversation.as_ref();
     let Some(user) = app.people.admit(tenant, conversation, &beginning.claims).await? else { return Ok(None) };
@@ -146,7 +147,7 @@ pub struct Delivery {
 )]
 pub async fn post_call(State(app): State<App>, signed: Result<Signed, Problem>) -> Result<Json<Delivery>, Problem> {
     let (kind, outcome) = match signed {
-        Ok(signed) => keep(&app, signed).await,
+        Ok(signed) => keep(&app.of(signed.signer.clone()), signed).await,
         Err(problem) => ("unread", Err(problem)),
     };
     let result = match &outcome {
@@ -160,7 +161,7 @@ pub async fn post_call(State(app): State<App>, signed: Result<Signed, Problem>) 
 }
 
 /// Keeps an event and its job. Answers its type as a label, and what became of it.
-async fn keep(app: &App, signed: Signed) -> (&'static str, Result<Delivery, Problem>) {
+async fn keep(app: &TenantApp, signed: Signed) -> (&'static str, Result<Delivery, Problem>) {
     const IGNORED: Delivery = Delivery { status: "ignored", event_id: None };
     if signed.truncated {
         let too_large = Problem::too_large(app.settings.http.event_limit_bytes);
@@ -184,7 +185,7 @@ async fn keep(app: &App, signed: Signed) -> (&'static str, Result<Delivery, Prob
     (kind, accept(app, kind, &ConversationId::new(conversation), &signed.bytes).await.map_err(try_again))
 }
 
-async fn accept(app: &App, kind: &str, conversation: &ConversationId, body: &[u8]) -> Result<Delivery> {
+async fn accept(app: &TenantApp, kind: &str, conversation: &ConversationId, body: &[u8]) -> Result<Delivery> {
     let tenant = app.tenant();
     let id = EventId::derived(tenant, conversation, kind);
     let now = app.engine.clock.now();

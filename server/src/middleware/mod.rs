@@ -2,5 +2,6 @@
 
 pub mod auth;
 pub mod observe;
+pub mod principal;
 pub mod request_id;
 pub mod signature;

@@ -1,5 +1,6 @@
 //! A body whose `ElevenLabs-Signature` has been checked over its raw bytes, before anything reads it.
 
+use super::principal::Principal;
 use crate::app::App;
 use crate::elevenlabs::signature::{HEADER, Refused, Verifier};
 use crate::http::error::Problem;
@@ -16,6 +17,8 @@ pub struct Signed {
     pub bytes: Bytes,
     /// Whether the body was longer than `event_limit_bytes`; then `bytes` is only its beginning.
     pub truncated: bool,
+    /// Whose secret it was signed with.
+    pub signer: Principal,
 }
 
 impl FromRequest<App> for Signed {
@@ -41,7 +44,8 @@ impl FromRequest<App> for Signed {
             bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         }
         verifier.finish().map_err(refused)?;
-        Ok(Self { bytes: bytes.into(), truncated: total > http.event_limit_bytes })
+        let signer = Principal::configured(app.default_tenant().clone(), 0);
+        Ok(Self { bytes: bytes.into(), truncated: total > http.event_limit_bytes, signer })
     }
 }
 

@@ -82,7 +82,7 @@ async fn while_the_embedder_is_away_words_are_found_and_vectors_come_later() {
 async fn what_no_attempt_can_mend_is_buried_at_once_with_its_reason() {
     let hark = Harness::default();
     let job = |name: &str, payload: Value| NewJob {
-        tenant: hark.app.tenant().clone(),
+        tenant: hark.app.default_tenant().clone(),
         name: name.to_owned(),
         key: payload.to_string(),
         payload,
