@@ -7,6 +7,7 @@ pub mod embedder;
 pub mod embeddings;
 pub mod extractor;
 pub mod job;
+pub mod keys;
 pub mod keyword;
 pub mod memory;
 pub mod vector;
@@ -14,7 +15,7 @@ pub mod vector;
 #[cfg(test)]
 mod tests {
     /// Sources of a suite: first the file with the list, then those with behaviours.
-    const SUITES: [&[&str]; 9] = [
+    const SUITES: [&[&str]; 10] = [
         &[include_str!("chat.rs")],
         &[include_str!("classifier.rs")],
         &[include_str!("embedder.rs")],
@@ -28,6 +29,7 @@ mod tests {
             include_str!("job/lists.rs"),
             include_str!("job/settling.rs"),
         ],
+        &[include_str!("keys.rs")],
         &[
             include_str!("keyword/mod.rs"),
             include_str!("keyword/durability.rs"),
