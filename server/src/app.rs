@@ -2,6 +2,7 @@
 
 pub use crate::config::Secret;
 
+use crate::access::Authenticator;
 use hark_core::TenantId;
 use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
@@ -10,6 +11,7 @@ use hark_core::layer::Breaker;
 use hark_core::people::{IdentityConfig, People};
 use hark_core::quality::Quality;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
+use hark_core::store::KeyStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -183,8 +185,8 @@ pub struct App {
     pub breakers: Arc<[(String, Arc<Breaker>)]>,
     /// Renders the metrics of this process.
     pub metrics: PrometheusHandle,
-    /// SHA-256 of every accepted API key.
-    pub(crate) keys: Arc<[[u8; 32]]>,
+    /// Who may ask.
+    pub access: Arc<Authenticator>,
 }
 
 impl fmt::Debug for App {
@@ -204,8 +206,8 @@ impl App {
         metrics: PrometheusHandle,
     ) -> Self {
         let cache = Arc::new(CallerCache::new(recall.cache_mb));
-        let keys = settings.auth.api_keys.iter().map(|key| digest(key.expose().as_bytes())).collect();
         Self {
+            access: Arc::new(Authenticator::new(&engine, &settings, None)),
             people: People::new(engine.clone()),
             ingest: Ingest::new(engine.clone(), cache.clone(), ingest),
             recall: Recall::new(engine.clone(), cache, recall),
@@ -215,7 +217,6 @@ impl App {
             roles: roles.into(),
             breakers: Arc::default(),
             metrics,
-            keys,
         }
     }
 
@@ -223,6 +224,13 @@ impl App {
     #[must_use]
     pub fn with_breakers(self, breakers: Vec<(String, Arc<Breaker>)>) -> Self {
         Self { breakers: breakers.into(), ..self }
+    }
+
+    /// The same, with a store of keys beside what is configured.
+    #[must_use]
+    pub fn with_keys(self, store: Option<Arc<dyn KeyStore>>) -> Self {
+        let access = Authenticator::new(&self.engine, &self.settings, store);
+        Self { access: Arc::new(access), ..self }
     }
 
     /// The same, reconciling new memories as told.

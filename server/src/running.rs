@@ -225,6 +225,9 @@ async fn keep(app: &App) {
     if let Err(error) = app.engine.receipts.flush().await {
         tracing::warn!(?error, "receipts not kept");
     }
+    if let Err(error) = app.access.flush().await {
+        tracing::warn!(?error, "uses of keys not kept");
+    }
     if let Err(error) = app.engine.meter.flush().await {
         tracing::warn!(?error, "costs not kept");
     }

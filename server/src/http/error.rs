@@ -67,6 +67,13 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
     }
 
+    /// Nobody can say at the moment whether the key or the signature is valid.
+    pub fn unchecked(cause: Error) -> Self {
+        let detail = "keys cannot be checked at the moment; try again";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "key_unchecked", detail).caused_by(cause);
+        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    }
+
     /// The key does not allow it.
     pub fn scope_missing(scope: KeyScope) -> Self {
         let detail = format!("the key lacks the scope `{}`, which this route needs", scope.name());
@@ -136,7 +143,7 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.code.starts_with("key_") {
+        if self.status == StatusCode::UNAUTHORIZED && self.code.starts_with("key_") {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(after) = self.retry_after {

@@ -9,6 +9,7 @@ pub mod error;
 pub mod extract;
 pub mod health;
 pub mod jobs;
+pub mod keys;
 pub mod links;
 pub mod memories;
 pub mod openapi;
@@ -130,6 +131,10 @@ fn administration() -> Router<App> {
     Router::new()
         .route("/v1/users/{id}", delete(users::erase))
         .route("/v1/reviews/labels", get(reviews::labels))
+        .route("/v1/keys", get(keys::list).post(keys::create))
+        .route("/v1/keys/{id}", delete(keys::revoke))
+        .route("/v1/webhook-secrets", get(keys::list_secrets).post(keys::create_secret))
+        .route("/v1/webhook-secrets/{id}", delete(keys::revoke_secret))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}/redrive", post(jobs::redrive))
 }

@@ -1,8 +1,8 @@
 //! `/openapi.json`, and `/docs` where requests can be tried.
 
 use super::{
-    backends, conflicts, conversations, costs, health, jobs, links, memories, quality, remember, reviews, sessions,
-    tools, transfers, users, webhooks,
+    backends, conflicts, conversations, costs, health, jobs, keys, links, memories, quality, remember, reviews,
+    sessions, tools, transfers, users, webhooks,
 };
 use crate::app::App;
 use axum::Router;
@@ -21,6 +21,7 @@ use utoipa_swagger_ui::SwaggerUi;
         links::of_memory, links::create, links::remove,
     users::list, users::read, users::memories, users::erase, sessions::create, conversations::list, conversations::read, quality::read, reviews::list, reviews::labels, reviews::decide, costs::list, jobs::queue, jobs::list, jobs::redrive, backends::list, users::change, transfers::merge, transfers::split, transfers::list, transfers::undo,
         backends::reset,
+        keys::create, keys::list, keys::revoke, keys::create_secret, keys::list_secrets, keys::revoke_secret,
         health::health, health::live, health::ready, health::metrics
     ),
     tags(
@@ -29,6 +30,7 @@ use utoipa_swagger_ui::SwaggerUi;
         (name = "users", description = "The people who call"),
         (name = "conversations", description = "How far Hark has got with each"),
         (name = "quality", description = "How good what is remembered is, and what a person decides"),
+        (name = "keys", description = "What opens the doors of a tenant"),
         (name = "operations", description = "Queue, health and metrics")
     ),
     security(("bearer" = [])),

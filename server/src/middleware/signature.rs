@@ -1,6 +1,7 @@
 //! A body whose `ElevenLabs-Signature` has been checked over its raw bytes, before anything reads it.
 
 use super::principal::Principal;
+use crate::access::LiveSecrets;
 use crate::app::App;
 use crate::elevenlabs::signature::{HEADER, Refused, Verifier};
 use crate::http::error::Problem;
@@ -9,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt;
+use hark_core::{Error, ErrorKind};
 
 /// A signed event.
 #[derive(Debug)]
@@ -25,7 +27,8 @@ impl FromRequest<App> for Signed {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let mut verifier = fresh(app, request.headers()).map_err(refused)?;
+        let live = app.access.live_secrets().await;
+        let mut verifier = fresh(app, &live, request.headers()).map_err(refused)?;
         let http = &app.settings.http;
         if declared_length(request.headers()).is_some_and(|length| length > http.drain_limit_bytes) {
             return Err(Problem::too_large(http.event_limit_bytes));
@@ -43,13 +46,22 @@ impl FromRequest<App> for Signed {
             let room = http.event_limit_bytes - bytes.len();
             bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         }
-        verifier.finish().map_err(refused)?;
-        let signer = Principal::configured(app.default_tenant().clone(), 0);
+        let secret = match verifier.finish() {
+            Ok(place) => &live.secrets[place],
+            // A 401 would lose the event for good, and it may be right all the same.
+            Err(Refused::Mismatch) if !live.complete => {
+                let why = "not every webhook secret can be read";
+                return Err(Problem::unchecked(Error::new(ErrorKind::Unavailable, "webhooks.post_call", why)));
+            }
+            Err(reason) => return Err(refused(reason)),
+        };
+        app.access.signed_with(secret);
+        let signer = secret.signer.clone();
         Ok(Self { bytes: bytes.into(), truncated: total > http.event_limit_bytes, signer })
     }
 }
 
-fn fresh(app: &App, headers: &HeaderMap) -> Result<Verifier, Refused> {
+fn fresh(app: &App, live: &LiveSecrets, headers: &HeaderMap) -> Result<Verifier, Refused> {
     let mut given = headers.get_all(HEADER).iter();
     let value = given.next().ok_or(Refused::Missing)?;
     if given.next().is_some() {
@@ -60,7 +72,7 @@ fn fresh(app: &App, headers: &HeaderMap) -> Result<Verifier, Refused> {
     let now = app.engine.clock.now().timestamp();
     Verifier::new(
         value,
-        &settings.webhook_secrets,
+        live.secrets.iter().map(|live| &live.secret),
         now,
         settings.signature_max_age_secs,
         settings.signature_max_future_secs,

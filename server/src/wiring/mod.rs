@@ -127,6 +127,7 @@ pub async fn wire(
     let engine = spaces::settle(engine, start.other_space, find).await?;
     let roles = backends.roles(plan);
     let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
+    let app = app.with_keys(backends.beside_the_truth(plan, Backend::keys)?);
     let app = app.with_reconcile(config.reconcile.clone()).with_identity(config.identity.clone());
     Ok(app.with_breakers(models.breakers()))
 }
