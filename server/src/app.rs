@@ -3,6 +3,7 @@
 pub use crate::config::Secret;
 
 use crate::access::Authenticator;
+use crate::middleware::limits::{LimitSettings, Limits};
 use hark_core::TenantId;
 use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
@@ -10,8 +11,10 @@ use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
 use hark_core::layer::Breaker;
 use hark_core::people::{IdentityConfig, People};
 use hark_core::quality::Quality;
+use hark_core::ram::RamRateLimiter;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::store::KeyStore;
+use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -32,6 +35,8 @@ pub struct HttpSettings {
     pub event_limit_bytes: usize,
     /// Where reading stops in any case, in bytes: nothing legitimate is larger.
     pub drain_limit_bytes: usize,
+    /// Proxies in front of us, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for HttpSettings {
@@ -41,6 +46,7 @@ impl Default for HttpSettings {
             tools_body_limit_bytes: 256 << 10,
             event_limit_bytes: 25 << 20,
             drain_limit_bytes: 512 << 20,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -131,6 +137,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// ElevenLabs.
     pub elevenlabs: ElevenLabsSettings,
+    /// How often, how much at once, how long.
+    pub limits: LimitSettings,
     /// After so long the initiation webhook answers with neutral values (`recall.initiation_budget_ms`).
     pub initiation_budget: Duration,
     /// After so long a tool call answers that memory is unavailable. A last resort above `recall.budget_ms`,
@@ -145,6 +153,7 @@ impl Default for Settings {
             http: HttpSettings::default(),
             auth: AuthSettings::default(),
             elevenlabs: ElevenLabsSettings::default(),
+            limits: LimitSettings::default(),
             initiation_budget: Duration::from_millis(1_000),
             tool_deadline: Duration::from_millis(2_000),
         }
@@ -187,6 +196,8 @@ pub struct App {
     pub metrics: PrometheusHandle,
     /// Who may ask.
     pub access: Arc<Authenticator>,
+    /// How often, and how much at once.
+    pub limits: Arc<Limits>,
 }
 
 impl fmt::Debug for App {
@@ -207,6 +218,7 @@ impl App {
     ) -> Self {
         let cache = Arc::new(CallerCache::new(recall.cache_mb));
         Self {
+            limits: Arc::new(Limits::new(&settings.limits, Arc::new(RamRateLimiter::default()))),
             access: Arc::new(Authenticator::new(&engine, &settings, None)),
             people: People::new(engine.clone()),
             ingest: Ingest::new(engine.clone(), cache.clone(), ingest),

@@ -32,6 +32,7 @@ pub mod lifecycle;
 pub mod middleware;
 pub mod models;
 pub mod running;
+mod serve;
 pub mod spaces;
 pub mod telemetry;
 pub mod tenant;

@@ -4,6 +4,7 @@ mod embeddings;
 mod job;
 mod keys;
 mod keyword;
+mod limits;
 mod memory;
 mod page;
 mod vector;
@@ -12,6 +13,7 @@ pub use embeddings::RamEmbeddingCache;
 pub use job::RamJobQueue;
 pub use keys::RamKeyStore;
 pub use keyword::RamKeywordStore;
+pub use limits::RamRateLimiter;
 pub use memory::RamMemoryStore;
 pub use vector::RamVectorStore;
 

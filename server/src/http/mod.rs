@@ -26,7 +26,8 @@ pub mod webhooks;
 
 use crate::app::App;
 use crate::middleware::auth::{self, Access};
-use crate::middleware::{observe, request_id};
+use crate::middleware::limits::{self, RouteGroup};
+use crate::middleware::{client, observe, request_id};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, patch, post};
@@ -38,21 +39,21 @@ pub fn router(app: App) -> Router {
     let elevenlabs = Router::new()
         .merge(group(
             &app,
-            Access::to(KeyScope::Webhook),
+            Access::to(KeyScope::Webhook, RouteGroup::Webhooks),
             Router::new().route("/webhooks/conversation-initiation", post(webhooks::conversation_initiation)),
         ))
         .merge(group(
             &app,
-            Access::to(KeyScope::Tool),
+            Access::to(KeyScope::Tool, RouteGroup::Tools),
             Router::new()
                 .route("/tools/memory-query", post(tools::memory_query))
                 .route("/tools/remember", post(remember::remember)),
         ));
 
     let with_key = elevenlabs
-        .merge(group(&app, Access::to(KeyScope::Read), reading()))
-        .merge(group(&app, Access::to(KeyScope::Write), writing()))
-        .merge(group(&app, Access::to(KeyScope::Admin), administration()))
+        .merge(group(&app, Access::to(KeyScope::Read, RouteGroup::Api), reading()))
+        .merge(group(&app, Access::to(KeyScope::Write, RouteGroup::Api), writing()))
+        .merge(group(&app, Access::to(KeyScope::Admin, RouteGroup::Operations), administration()))
         .merge(group(
             &app,
             Access::to_deployment(KeyScope::Read),
@@ -77,15 +78,20 @@ pub fn router(app: App) -> Router {
         .merge(without_key)
         .fallback(error::no_route)
         .method_not_allowed_fallback(error::wrong_method)
+        .layer(from_fn_with_state(app.clone(), client::attach))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(observe::observe))
         .layer(from_fn_with_state(app.clone(), request_id::attach))
         .with_state(app)
 }
 
-/// Routes that ask the same of a key.
+/// Routes that ask the same of a key. What they are given is in this order: a place, a key that allows it, and a rate that
+/// is not exceeded.
 fn group(app: &App, access: Access, routes: Router<App>) -> Router<App> {
-    routes.route_layer(from_fn_with_state((app.clone(), access), auth::require))
+    routes
+        .route_layer(from_fn_with_state((app.clone(), access.group), limits::within_rate))
+        .route_layer(from_fn_with_state((app.clone(), access), auth::require))
+        .route_layer(from_fn_with_state((app.clone(), access.group), limits::bear))
 }
 
 /// What is remembered, as it stands.

@@ -12,7 +12,7 @@ use crate::tenant::TenantApp;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use hark_core::crypt::Purpose;
 use hark_core::job::{IngestConversation, JobPayload};
 use hark_core::recall::Introduction;
@@ -142,12 +142,23 @@ pub struct Delivery {
     params(("ElevenLabs-Signature" = String, Header, description = "t=<unix seconds>,v0=<hex of HMAC-SHA-256 over t.body>")),
     request_body(content = Object),
     responses((status = 200, body = Delivery), (status = 400, body = super::error::ProblemBody),
-        (status = 401, body = super::error::ProblemBody), (status = 413, body = super::error::ProblemBody),
+        (status = 401, body = super::error::ProblemBody), (status = 408, body = super::error::ProblemBody),
+        (status = 413, body = super::error::ProblemBody), (status = 429, body = super::error::ProblemBody),
         (status = 503, body = super::error::ProblemBody))
 )]
-pub async fn post_call(State(app): State<App>, signed: Result<Signed, Problem>) -> Result<Json<Delivery>, Problem> {
+pub async fn post_call(
+    State(app): State<App>,
+    signed: Result<Signed, Problem>,
+) -> (HeaderMap, Result<Json<Delivery>, Problem>) {
+    let mut headers = HeaderMap::new();
     let (kind, outcome) = match signed {
-        Ok(signed) => keep(&app.of(signed.signer.clone()), signed).await,
+        Ok(signed) => {
+            signed.rate.inspect(|rate| rate.tell(&mut headers));
+            match signed.rate.filter(|rate| rate.is_exceeded() && app.settings.limits.refuse_events) {
+                Some(rate) => ("unread", Err(rate.problem())),
+                None => keep(&app.of(signed.signer.clone()), signed).await,
+            }
+        }
         Err(problem) => ("unread", Err(problem)),
     };
     let result = match &outcome {
@@ -157,7 +168,7 @@ pub async fn post_call(State(app): State<App>, signed: Result<Signed, Problem>) 
     metrics::counter!("hark_webhook_events_total", "type" => kind, "result" => result).increment(1);
     let event_id = outcome.as_ref().ok().and_then(|delivery| delivery.event_id.as_deref());
     tracing::info!(kind, result, event_id, "event");
-    outcome.map(Json)
+    (headers, outcome.map(Json))
 }
 
 /// Keeps an event and its job. Answers its type as a label, and what became of it.

@@ -1,5 +1,7 @@
 //! `Authorization: Bearer <key>`: who is asking, and whether the key allows it.
 
+use super::client::ClientAddress;
+use super::limits::{self, RouteGroup};
 use super::principal::Principal;
 use crate::access::Denied;
 use crate::app::App;
@@ -17,17 +19,19 @@ pub struct Access {
     pub scope: KeyScope,
     /// Whether the routes are about the whole deployment: only keys of its own tenant open them.
     pub deployment: bool,
+    /// What they are limited with.
+    pub group: RouteGroup,
 }
 
 impl Access {
     /// Routes about a tenant's own data.
-    pub const fn to(scope: KeyScope) -> Self {
-        Self { scope, deployment: false }
+    pub const fn to(scope: KeyScope, group: RouteGroup) -> Self {
+        Self { scope, deployment: false, group }
     }
 
     /// Routes about the whole deployment.
     pub const fn to_deployment(scope: KeyScope) -> Self {
-        Self { scope, deployment: true }
+        Self { scope, deployment: true, group: RouteGroup::Operations }
     }
 }
 
@@ -40,7 +44,8 @@ pub async fn require(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let principal = identify(&app, request.headers()).await?;
+    let address = request.extensions().get().copied();
+    let principal = identify(&app, access.group, address, request.headers()).await?;
     allow(&app, access, &principal)?;
     request.extensions_mut().insert(principal);
     Ok(next.run(request).await)
@@ -58,13 +63,27 @@ fn allow(app: &App, access: Access, principal: &Principal) -> Result<(), Problem
     Err(refused)
 }
 
-async fn identify(app: &App, headers: &HeaderMap) -> Result<Principal, Problem> {
+/// Who is asking. An address that has shown too many wrong keys is told no more than that, unless its key is one that
+/// nobody finds by trying: who holds it is not the one to be kept out, even behind the same proxy.
+async fn identify(
+    app: &App,
+    group: RouteGroup,
+    address: Option<ClientAddress>,
+    headers: &HeaderMap,
+) -> Result<Principal, Problem> {
     let denied = match bearer(headers) {
         None => Problem::unauthorised("key_missing", "send `Authorization: Bearer <key>` with one API key"),
         Some(key) => match app.access.identify(key).await {
-            Ok(known) => return Ok(known.principal),
+            Ok(known) if !known.guessable => return Ok(known.principal),
+            Ok(known) => match limits::has_failed(app, group, address).await {
+                Some(blocked) => blocked,
+                None => return Ok(known.principal),
+            },
             Err(Denied::Unavailable(error)) => Problem::unchecked(error),
-            Err(denied) => Problem::unauthorised(denied.name(), "the key is not, or no longer, valid: see /v1/keys"),
+            Err(denied) => {
+                let wrong = Problem::unauthorised(denied.name(), "the key is not, or no longer, valid: see /v1/keys");
+                limits::failed(app, group, address).await.unwrap_or(wrong)
+            }
         },
     };
     metrics::counter!("hark_http_auth_failures_total", "reason" => denied.code()).increment(1);

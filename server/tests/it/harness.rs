@@ -22,6 +22,7 @@ use hark_server::app::{
 };
 use hark_server::elevenlabs::sign;
 use hark_server::http::router;
+use hark_server::middleware::limits::LimitSettings;
 use hark_server::telemetry;
 use hark_server::worker::Worker;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -131,6 +132,8 @@ impl Harness {
                 ..ElevenLabsSettings::default()
             },
             http: HttpSettings { event_limit_bytes: 64 << 10, drain_limit_bytes: 256 << 10, ..HttpSettings::default() },
+            // The clock stands still: what comes is one burst, and most tests are about something else.
+            limits: LimitSettings { tools: None, webhooks: None, ..LimitSettings::default() },
             ..Settings::default()
         };
         change(&mut settings);
