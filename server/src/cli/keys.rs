@@ -172,3 +172,53 @@ fn line(key: &Value) -> String {
     );
     line.trim_end().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flags, Sources};
+    use crate::running::{Running, Start};
+    use crate::spaces::OtherSpace;
+
+    fn loaded(folder: &Path) -> Loaded {
+        let roles = ["MEMORY", "JOBS", "VECTORS", "KEYWORDS"].map(|r| (format!("HARK_ROLES__{r}"), "ram".to_owned()));
+        let mut environment = roles.to_vec();
+        environment.push(("HARK_ROLES__EMBEDDER".to_owned(), "none".to_owned()));
+        let flags = Flags { bind: Some("127.0.0.1:0".to_owned()), data_dir: Some(folder.to_owned()) };
+        Sources { file: None, environment, flags }.load().unwrap()
+    }
+
+    /// Either way in, a key is made, listed without its text, and revoked.
+    async fn made_listed_and_revoked(door: &Door) -> Result<()> {
+        for (kind, body) in [
+            (KeyKind::Api, json!({"scopes": ["tool"], "label": "Desk", "tenant": "acme", "expires_at": null})),
+            (KeyKind::Webhook, json!({"secret": "wsec_0123456789abcdef", "tenant": "acme", "expires_at": null})),
+        ] {
+            let made = door.create(kind, body).await?;
+            let text = |name: &str| made[name].as_str().unwrap().to_owned();
+            let (keys, more) = door.keys(kind, Some("acme")).await?;
+            assert_eq!((keys.len(), more, &keys[0]["id"]), (1, false, &made["id"]));
+            assert!(!line(&keys[0]).contains(&text("secret")[8..]), "{keys:?}");
+            assert_eq!(door.keys(kind, None).await?.0.len(), 0, "of its tenant only");
+            assert!(door.revoke(&text("id")).await?);
+            assert!(line(&door.keys(kind, Some("acme")).await?.0[0]).contains("revoked"));
+            assert!(!door.revoke(&format!("{}0", text("id"))).await?);
+        }
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn keys_are_made_through_the_folder_and_through_a_running_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut loaded, registry) = (loaded(&folder.path().join("data")), Registry::new());
+        door::through(&loaded, &registry, made_listed_and_revoked).await.unwrap();
+
+        let start = Start { http: true, worker: false, migrate: true, other_space: OtherSpace::Refuse };
+        let running = Running::start(&loaded, &registry, start).await.unwrap();
+        loaded.config.server.bind = running.address.unwrap().to_string();
+        door::through(&loaded, &registry, made_listed_and_revoked).await.unwrap();
+        let list = KeysCommand::List { kind: SecretKind { webhook: false }, tenant: Some("No such".to_owned()) };
+        assert_eq!(run(&loaded, &registry, &list).await.unwrap_err().kind(), ErrorKind::Invalid);
+        running.stop().await;
+    }
+}
