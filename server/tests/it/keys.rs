@@ -40,7 +40,7 @@ impl Harness {
 fn made(answer: &Answer) -> (String, String) {
     assert_eq!(answer.status.as_u16(), 201, "{}", answer.text);
     assert_eq!(answer.headers["cache-control"], "no-store");
-    let text = |name: &str| answer.json[name].as_str().unwrap().to_owned();
+    let text = |name: &str| answer.json[name].as_str().expect("well-formed").to_owned();
     (text("id"), text("secret"))
 }
 
@@ -183,8 +183,7 @@ async fn each_route_wants_exactly_one_scope() {
             let method: Method = method.to_uppercase().parse().unwrap();
             let mut passed = Vec::new();
             for (scope, key) in &keys {
-                let answer =
-                    hark.with_key(key, method.clone(), &path.replace('{', "").replace('}', ""), "{".to_owned()).await;
+                let answer = hark.with_key(key, method.clone(), &path.replace(['{', '}'], ""), "{".to_owned()).await;
                 match answer.json["code"].as_str() {
                     Some("scope_missing") => assert_eq!(answer.status.as_u16(), 403),
                     _ => passed.push(*scope),
@@ -192,7 +191,7 @@ async fn each_route_wants_exactly_one_scope() {
             }
             assert_eq!(passed.len(), 1, "{method} {path}: {passed:?}");
             *wanted.entry(passed[0]).or_default() += 1;
-            let bare = Request::builder().method(method.clone()).uri(path.replace('{', "").replace('}', ""));
+            let bare = Request::builder().method(method.clone()).uri(path.replace(['{', '}'], ""));
             let answer = hark.send(bare.body(Body::empty()).unwrap()).await;
             answer.is_problem(401, "key_missing");
         }

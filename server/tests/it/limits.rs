@@ -18,7 +18,7 @@ const PROXY: &str = "10.0.0.1";
 fn limited(change: impl FnOnce(&mut LimitSettings)) -> Harness {
     Harness::with(|settings| {
         settings.limits = LimitSettings::default();
-        settings.http.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        settings.http.trusted_proxies = vec!["10.0.0.0/8".parse().expect("well-formed")];
         change(&mut settings.limits);
     })
 }
@@ -33,8 +33,8 @@ impl Harness {
         if !from.1.is_empty() {
             request = request.header("x-forwarded-for", from.1);
         }
-        let mut request = request.body(Body::from(body.to_string())).unwrap();
-        request.extensions_mut().insert(Peer(from.0.parse().unwrap()));
+        let mut request = request.body(Body::from(body.to_string())).expect("well-formed");
+        request.extensions_mut().insert(Peer(from.0.parse().expect("well-formed")));
         self.send(request).await
     }
 
@@ -45,7 +45,7 @@ impl Harness {
 
 fn rates(answer: &Answer) -> [u64; 3] {
     ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"]
-        .map(|name| answer.headers[name].to_str().unwrap().parse().unwrap())
+        .map(|name| answer.headers[name].to_str().expect("well-formed").parse().expect("well-formed"))
 }
 
 #[tokio::test]

@@ -61,15 +61,15 @@ impl World {
             let scopes = ["webhook", "tool", "read", "write", "admin"];
             let (key_id, key) = hark.key(json!({"scopes": scopes, "tenant": name})).await;
             let made = hark.post("/v1/webhook-secrets", json!({"tenant": name})).await.json;
-            let text = |field: &str| made[field].as_str().unwrap().to_owned();
+            let text = |field: &str| made[field].as_str().expect("well-formed").to_owned();
             let own = [key_id, text("id")];
             tenants.push(Tenant { key, secret: text("secret"), ids: BTreeSet::new(), tokens: BTreeSet::new(), own });
         }
         let document = hark.get("/openapi.json").await.json;
         let mut routes = Vec::new();
-        for (path, methods) in document["paths"].as_object().unwrap() {
-            for method in methods.as_object().unwrap().keys() {
-                routes.push((method.to_uppercase().parse().unwrap(), path.clone()));
+        for (path, methods) in document["paths"].as_object().expect("well-formed") {
+            for method in methods.as_object().expect("well-formed").keys() {
+                routes.push((method.to_uppercase().parse().expect("well-formed"), path.clone()));
             }
         }
         Self { hark, tenants, routes }
@@ -119,7 +119,7 @@ impl World {
             _ => json!({"memory_token": token, "conversation_id": format!("conv_new_{a}")}),
         };
         let with = |mut body: Value| {
-            body.as_object_mut().unwrap().extend(caller.as_object().unwrap().clone());
+            body.as_object_mut().expect("well-formed").extend(caller.as_object().expect("well-formed").clone());
             body
         };
         let memory = json!({"user_id": self.user(a), "content": said});
