@@ -13,6 +13,7 @@ pub mod error;
 pub mod ingest;
 pub mod job;
 pub mod layer;
+pub mod limit;
 pub mod people;
 pub mod quality;
 pub mod ram;

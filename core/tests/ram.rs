@@ -2,8 +2,11 @@
 
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::ai::{ChatModel, Classifier, Embedder, Extractor};
-use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
-use hark_core::store::{EmbeddingCache, JobQueue, KeywordStore, MemoryStore, VectorStore};
+use hark_core::limit::RateLimiter;
+use hark_core::ram::{
+    RamEmbeddingCache, RamJobQueue, RamKeyStore, RamKeywordStore, RamMemoryStore, RamRateLimiter, RamVectorStore,
+};
+use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, VectorStore};
 use hark_core::testkit::{ChatReply, FakeClassifier, FakeEmbedder, FakeExtractor, ScriptedChat};
 use std::sync::Arc;
 
@@ -25,6 +28,14 @@ async fn keywords() -> (Arc<dyn KeywordStore>, ()) {
 
 async fn cache() -> (Arc<dyn EmbeddingCache>, ()) {
     (Arc::new(RamEmbeddingCache::default()), ())
+}
+
+async fn keys() -> (Arc<dyn KeyStore>, ()) {
+    (Arc::new(RamKeyStore::default()), ())
+}
+
+async fn limits() -> (Arc<dyn RateLimiter>, ()) {
+    (Arc::new(RamRateLimiter::default()), ())
 }
 
 async fn fake_embedder() -> (Arc<dyn Embedder>, ()) {
@@ -50,6 +61,8 @@ hark_core::job_queue_suite!(jobs);
 hark_core::vector_store_suite!(vectors);
 hark_core::keyword_store_suite!(keywords);
 hark_core::embedding_cache_suite!(cache);
+hark_core::key_store_suite!(keys);
+hark_core::rate_limiter_suite!(limits);
 hark_core::embedder_suite!(fake_embedder);
 hark_core::extractor_suite!(fake_extractor);
 hark_core::classifier_suite!(fake_classifier);

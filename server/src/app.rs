@@ -2,14 +2,19 @@
 
 pub use crate::config::Secret;
 
+use crate::access::Authenticator;
+use crate::middleware::limits::{LimitSettings, Limits};
 use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
 use hark_core::layer::Breaker;
 use hark_core::people::{IdentityConfig, People};
 use hark_core::quality::Quality;
+use hark_core::ram::RamRateLimiter;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
+use hark_core::store::KeyStore;
 use hark_core::{Scope, TenantId};
+use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -30,6 +35,8 @@ pub struct HttpSettings {
     pub event_limit_bytes: usize,
     /// Where reading stops in any case, in bytes: nothing legitimate is larger.
     pub drain_limit_bytes: usize,
+    /// Proxies in front of us, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for HttpSettings {
@@ -39,6 +46,7 @@ impl Default for HttpSettings {
             tools_body_limit_bytes: 256 << 10,
             event_limit_bytes: 25 << 20,
             drain_limit_bytes: 512 << 20,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -120,7 +128,8 @@ impl Default for WorkerSettings {
 /// Everything the routes are told by configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The tenant all requests belong to.
+    /// The deployment's own tenant: that of configured keys and secrets. Its keys alone see to the deployment as a
+    /// whole.
     pub tenant: TenantId,
     /// Sizes.
     pub http: HttpSettings,
@@ -128,6 +137,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// ElevenLabs.
     pub elevenlabs: ElevenLabsSettings,
+    /// How often, how much at once, how long.
+    pub limits: LimitSettings,
     /// After so long the initiation webhook answers with neutral values (`recall.initiation_budget_ms`).
     pub initiation_budget: Duration,
     /// After so long a tool call answers that memory is unavailable. A last resort above `recall.budget_ms`,
@@ -142,6 +153,7 @@ impl Default for Settings {
             http: HttpSettings::default(),
             auth: AuthSettings::default(),
             elevenlabs: ElevenLabsSettings::default(),
+            limits: LimitSettings::default(),
             initiation_budget: Duration::from_millis(1_000),
             tool_deadline: Duration::from_millis(2_000),
         }
@@ -184,8 +196,10 @@ pub struct App {
     pub metrics: PrometheusHandle,
     /// Whether this process answers questions, so that what they need is worth keeping in its memory.
     pub answers: bool,
-    /// SHA-256 of every accepted API key.
-    pub(crate) keys: Arc<[[u8; 32]]>,
+    /// Who may ask.
+    pub access: Arc<Authenticator>,
+    /// How often, and how much at once.
+    pub limits: Arc<Limits>,
 }
 
 impl fmt::Debug for App {
@@ -205,8 +219,9 @@ impl App {
         metrics: PrometheusHandle,
     ) -> Self {
         let cache = Arc::new(CallerCache::new(recall.cache_mb));
-        let keys = settings.auth.api_keys.iter().map(|key| digest(key.expose().as_bytes())).collect();
         Self {
+            limits: Arc::new(Limits::new(&settings.limits, Arc::new(RamRateLimiter::default()))),
+            access: Arc::new(Authenticator::new(&engine, &settings, None)),
             people: People::new(engine.clone()),
             ingest: Ingest::new(engine.clone(), cache.clone(), ingest),
             recall: Recall::new(engine.clone(), cache, recall),
@@ -217,7 +232,6 @@ impl App {
             breakers: Arc::default(),
             metrics,
             answers: true,
-            keys,
         }
     }
 
@@ -241,6 +255,13 @@ impl App {
         Self { breakers: breakers.into(), ..self }
     }
 
+    /// The same, with a store of keys beside what is configured.
+    #[must_use]
+    pub fn with_keys(self, store: Option<Arc<dyn KeyStore>>) -> Self {
+        let access = Authenticator::new(&self.engine, &self.settings, store);
+        Self { access: Arc::new(access), ..self }
+    }
+
     /// The same, reconciling new memories as told.
     #[must_use]
     pub fn with_reconcile(self, reconcile: ReconcileConfig) -> Self {
@@ -258,8 +279,9 @@ impl App {
         self.breakers.iter().find(|(name, _)| name == backend).map(|(_, breaker)| breaker)
     }
 
-    /// The tenant of this deployment.
-    pub fn tenant(&self) -> &TenantId {
+    /// The deployment's own tenant. What somebody asks is about the tenant of their key instead: see
+    /// [`crate::tenant::TenantApp`].
+    pub fn default_tenant(&self) -> &TenantId {
         &self.settings.tenant
     }
 }

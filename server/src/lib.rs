@@ -18,6 +18,7 @@
 //! Your kinds then appear in `config.toml`, in `hark config schema` and in error messages, because all of these
 //! read the registry.
 
+pub mod access;
 pub mod app;
 mod catch_up;
 pub mod cli;
@@ -31,8 +32,10 @@ pub mod lifecycle;
 pub mod middleware;
 pub mod models;
 pub mod running;
+mod serve;
 pub mod spaces;
 pub mod telemetry;
+pub mod tenant;
 pub mod wiring;
 pub mod worker;
 

@@ -2,10 +2,11 @@
 
 use crate::app::{App, WorkerSettings};
 use crate::catch_up::catch_up;
-use crate::config::{Loaded, WorkerConfig};
+use crate::config::{Config, Loaded, WorkerConfig};
 use crate::credentials::Credentials;
 use crate::data_dir::DataDir;
 use crate::lifecycle::Lifecycle;
+use crate::serve::{ConnectionLimits, serve};
 use crate::spaces::{self, OtherSpace};
 use crate::wiring::{Backends, Configured, Surroundings, wire};
 use crate::worker::Worker;
@@ -96,7 +97,7 @@ impl Running {
             spawn_filling(&app, &lifecycle);
         }
         if let Some(listener) = listener {
-            spawn_http(&app, &lifecycle, listener);
+            spawn_http(&app, &lifecycle, listener, connection_limits(config));
         }
         Ok(Self { app, address, credentials, lifecycle, backends, grace, _folder: folder })
     }
@@ -127,6 +128,14 @@ async fn listen(bind: &str, credentials: &Credentials) -> Result<TcpListener> {
     })
 }
 
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: config.limits.connections,
+        head_bytes: config.limits.head_bytes,
+        head_timeout: Duration::from_secs(config.limits.head_timeout_secs),
+    }
+}
+
 fn worker_settings(config: &WorkerConfig, grace: Duration) -> WorkerSettings {
     WorkerSettings {
         concurrency: config.concurrency,
@@ -140,20 +149,12 @@ fn worker_settings(config: &WorkerConfig, grace: Duration) -> WorkerSettings {
     }
 }
 
-fn spawn_http(app: &App, lifecycle: &Lifecycle, listener: TcpListener) {
+fn spawn_http(app: &App, lifecycle: &Lifecycle, listener: TcpListener, limits: ConnectionLimits) {
     let (soft, hard) = (lifecycle.soft.clone(), lifecycle.hard.clone());
     let router = http::router(app.clone());
     lifecycle.tasks.spawn(async move {
-        let graceful = soft.clone();
-        let serve = axum::serve(listener, router).with_graceful_shutdown(async move { graceful.cancelled().await });
         tokio::select! {
-            result = serve => {
-                if let Err(error) = result {
-                    tracing::error!(%error, "the server ended");
-                    // Without it this process is of no use: let whoever watches over it start it anew.
-                    soft.cancel();
-                }
-            }
+            () = serve(listener, router, limits, soft) => {}
             () = hard.cancelled() => {}
         }
     });
@@ -226,6 +227,9 @@ fn spawn_keeping(app: &App, lifecycle: &Lifecycle) {
 async fn keep(app: &App) {
     if let Err(error) = app.engine.receipts.flush().await {
         tracing::warn!(?error, "receipts not kept");
+    }
+    if let Err(error) = app.access.flush().await {
+        tracing::warn!(?error, "uses of keys not kept");
     }
     if let Err(error) = app.engine.meter.flush().await {
         tracing::warn!(?error, "costs not kept");

@@ -4,12 +4,13 @@ use crate::config::SqliteConfig;
 use crate::db::Db;
 use crate::embeddings::SqliteEmbeddings;
 use crate::job::SqliteQueue;
+use crate::keys::SqliteKeys;
 use crate::memory::SqliteMemory;
 use crate::migrate::SqliteSchema;
 use async_trait::async_trait;
 use hark_core::Result;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
-use hark_core::store::{EmbeddingCache, JobQueue, MemoryStore, Migrate};
+use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate};
 use std::sync::Arc;
 
 /// Opens backends of the kind `sqlite`.
@@ -29,6 +30,7 @@ impl Factory for SqliteFactory {
             memory: Arc::new(SqliteMemory::new(db.clone())),
             jobs: Arc::new(SqliteQueue::new(db.clone())),
             cache: Arc::new(SqliteEmbeddings::new(db.clone())),
+            keys: Arc::new(SqliteKeys::new(db.clone())),
             schema: Arc::new(SqliteSchema::new(db.clone())),
             db,
         }))
@@ -42,6 +44,7 @@ struct SqliteBackend {
     memory: Arc<SqliteMemory>,
     jobs: Arc<SqliteQueue>,
     cache: Arc<SqliteEmbeddings>,
+    keys: Arc<SqliteKeys>,
     schema: Arc<SqliteSchema>,
 }
 
@@ -57,6 +60,10 @@ impl Backend for SqliteBackend {
 
     fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
         Some(self.cache.clone())
+    }
+
+    fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(self.keys.clone())
     }
 
     fn migrate(&self) -> Option<Arc<dyn Migrate>> {

@@ -7,6 +7,7 @@ mod db;
 mod embeddings;
 mod error;
 mod job;
+mod keys;
 mod memory;
 mod migrate;
 mod page;

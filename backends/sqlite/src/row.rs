@@ -3,10 +3,10 @@
 use crate::error::Fault;
 use chrono::DateTime;
 use hark_core::crypt::Sealed;
-use hark_core::store::{Event, Job, JobState};
+use hark_core::store::{Event, Job, JobState, KeyKind, StoredKey};
 use hark_core::{
-    AgentId, Conflict, Conversation, ConversationId, ErrorKind, Identity, Link, Memory, Provenance, Receipt, Review,
-    Scope, TenantId, Timestamp, Transfer, User,
+    AgentId, Conflict, Conversation, ConversationId, ErrorKind, Identity, KeyScopes, Link, Memory, Provenance, Receipt,
+    Review, Scope, TenantId, Timestamp, Transfer, User,
 };
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -269,5 +269,22 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, Fault> {
         run_at: time(row, "run_at")?,
         created_at: time(row, "created_at")?,
         last_error: row.try_get("last_error")?,
+    })
+}
+
+/// A row of `keys`.
+pub(crate) fn stored_key(row: &SqliteRow) -> Result<StoredKey, Fault> {
+    Ok(StoredKey {
+        id: text(row, "id")?,
+        tenant: text(row, "tenant")?,
+        kind: KeyKind::parse(row.try_get("kind")?).ok_or(Fault::Stored("kind"))?,
+        label: row.try_get("label")?,
+        scopes: KeyScopes::parse(row.try_get("scopes")?).map_err(|_| Fault::Stored("scopes"))?,
+        hash: row.try_get::<&[u8], _>("hash")?.try_into().map_err(|_| Fault::Stored("hash"))?,
+        sealed: row.try_get::<Option<Vec<u8>>, _>("sealed")?.map(Sealed::from_bytes),
+        created_at: time(row, "created_at")?,
+        expires_at: optional_time(row, "expires_at")?,
+        revoked_at: optional_time(row, "revoked_at")?,
+        last_used_at: optional_time(row, "last_used_at")?,
     })
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hark_core::backend::{Backend, OpenContext, Registry};
-use hark_core::store::{EmbeddingCache, JobQueue, MemoryStore};
+use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore};
 use hark_core::testkit::{Guard, MockClock, Reopen, SeededEntropy};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -37,6 +37,10 @@ impl Place {
         self.migrated().await.cache().expect("the role")
     }
 
+    async fn keys(&self) -> Arc<dyn KeyStore> {
+        self.migrated().await.keys().expect("what it offers")
+    }
+
     async fn jobs(&self) -> Arc<dyn JobQueue> {
         self.migrated().await.jobs().expect("the role")
     }
@@ -50,6 +54,11 @@ async fn memory() -> (Arc<dyn MemoryStore>, Guard) {
 async fn cache() -> (Arc<dyn EmbeddingCache>, Guard) {
     let place = Place::new();
     (place.cache().await, Box::new(place))
+}
+
+async fn keys() -> (Arc<dyn KeyStore>, Guard) {
+    let place = Place::new();
+    (place.keys().await, Box::new(place))
 }
 
 async fn jobs() -> (Arc<dyn JobQueue>, Guard) {
@@ -72,6 +81,13 @@ impl Reopen<dyn EmbeddingCache> for Place {
 }
 
 #[async_trait]
+impl Reopen<dyn KeyStore> for Place {
+    async fn open(&self) -> Arc<dyn KeyStore> {
+        Place::keys(self).await
+    }
+}
+
+#[async_trait]
 impl Reopen<dyn JobQueue> for Place {
     async fn open(&self) -> Arc<dyn JobQueue> {
         Place::jobs(self).await
@@ -88,3 +104,5 @@ hark_core::job_queue_suite!(jobs);
 hark_core::job_queue_durability_suite!(place);
 hark_core::embedding_cache_suite!(cache);
 hark_core::embedding_cache_durability_suite!(place);
+hark_core::key_store_suite!(keys);
+hark_core::key_store_durability_suite!(place);

@@ -11,7 +11,7 @@ pub use role::Role;
 
 use crate::Result;
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
-use crate::store::{EmbeddingCache, JobQueue, KeywordStore, MemoryStore, Migrate, VectorStore};
+use crate::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, VectorStore};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -38,6 +38,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     }
     /// Embeddings that were paid for.
     fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
+        None
+    }
+    /// API keys and webhook secrets. No role of its own: asked of whoever plays the truth. Without it only configured
+    /// keys open anything.
+    fn keys(&self) -> Option<Arc<dyn KeyStore>> {
         None
     }
     /// Embeddings.

@@ -167,9 +167,14 @@ impl Meter {
 
     /// How the budgets of the deployment's tenant stand now.
     pub fn standing(&self) -> [Standing; 2] {
+        self.standing_of(&self.tenant)
+    }
+
+    /// How a tenant's budgets stand now. Each tenant has the configured budgets for itself.
+    pub fn standing_of(&self, tenant: &TenantId) -> [Standing; 2] {
         let day = self.clock.now().date_naive();
         let books = self.books();
-        let tally = books.tallies.get(&self.tenant);
+        let tally = books.tallies.get(tenant);
         Period::ALL.map(|period| {
             let spent = tally.map_or(Nanos::ZERO, |tally| tally.spent(period, day));
             let limits = self.budget.limits(period);

@@ -3,6 +3,7 @@
 //! XChaCha20-Poly1305 (RustCrypto's implementation, audited by NCC Group) under keys with ids; look-up goes by HMAC-SHA-256.
 //! Stores are handed [`Sealed`] values and hashes only, so that forgetting to encrypt does not compile.
 
+mod credential;
 mod keyring;
 mod token;
 
@@ -75,6 +76,8 @@ pub enum Purpose {
     Receipt,
     /// A sentence that a person has judged.
     Review,
+    /// A webhook secret.
+    WebhookSecret,
 }
 
 impl Purpose {
@@ -86,6 +89,7 @@ impl Purpose {
             Self::Identity => "identity",
             Self::Receipt => "receipt",
             Self::Review => "review",
+            Self::WebhookSecret => "webhook_secret",
         }
     }
 }

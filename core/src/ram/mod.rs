@@ -2,20 +2,24 @@
 
 mod embeddings;
 mod job;
+mod keys;
 mod keyword;
+mod limits;
 mod memory;
 mod page;
 mod vector;
 
 pub use embeddings::RamEmbeddingCache;
 pub use job::RamJobQueue;
+pub use keys::RamKeyStore;
 pub use keyword::RamKeywordStore;
+pub use limits::RamRateLimiter;
 pub use memory::RamMemoryStore;
 pub use vector::RamVectorStore;
 
 use crate::Result;
 use crate::backend::{Backend, Factory, OpenContext, Role};
-use crate::store::{EmbeddingCache, JobQueue, KeywordStore, MemoryStore, VectorStore};
+use crate::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, VectorStore};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -49,6 +53,7 @@ pub struct RamBackend {
     vectors: Arc<RamVectorStore>,
     keywords: Arc<RamKeywordStore>,
     cache: Arc<RamEmbeddingCache>,
+    keys: Arc<RamKeyStore>,
 }
 
 #[async_trait]
@@ -71,6 +76,10 @@ impl Backend for RamBackend {
 
     fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
         Some(Arc::clone(&self.cache) as _)
+    }
+
+    fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(Arc::clone(&self.keys) as _)
     }
 
     async fn health(&self) -> Result<()> {

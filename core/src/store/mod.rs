@@ -8,6 +8,7 @@
 
 mod embeddings;
 mod job;
+mod keys;
 mod keyword;
 mod memory;
 mod migrate;
@@ -16,6 +17,7 @@ mod vector;
 
 pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
 pub use job::{Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled};
+pub use keys::{KeyKind, KeyStore, StoredKey};
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
 pub use memory::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved};
 pub use migrate::{Migrate, Migration};

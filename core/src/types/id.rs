@@ -88,6 +88,10 @@ id!(
     /// A piece of durable work (`job_…`).
     JobId
 );
+id!(
+    /// An API key (`key_…`) or a webhook secret (`whs_…`). Names it, and opens nothing.
+    KeyId
+);
 
 /// The namespace of everything derived (UUID version 5).
 const DERIVED: Uuid = Uuid::from_u128(0x6861_726b_0000_4d65_6d6f_7279_0000_0001);

@@ -4,6 +4,7 @@ mod conflict;
 mod conversation;
 mod id;
 mod identity;
+mod key;
 mod link;
 mod memory;
 mod number;
@@ -19,9 +20,11 @@ mod user;
 pub use conflict::{Change, Conflict, ConflictState, JudgedBy, Judgement, Reason, Resolution, Standing, Verdict};
 pub use conversation::{Conversation, ConversationState};
 pub use id::{
-    AgentId, ConflictId, ConversationId, EventId, JobId, LinkId, MemoryId, ReceiptId, TenantId, TransferId, UserId,
+    AgentId, ConflictId, ConversationId, EventId, JobId, KeyId, LinkId, MemoryId, ReceiptId, TenantId, TransferId,
+    UserId,
 };
 pub use identity::{Identity, IdentityKind};
+pub use key::{KeyScope, KeyScopes};
 pub use link::{Link, LinkKind};
 pub use memory::{
     Candidate, IndexState, Memory, MemoryKind, MemoryState, Origin, Provenance, Sector, Slot, effective_salience,

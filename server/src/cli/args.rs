@@ -97,6 +97,12 @@ pub enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// API keys and webhook secrets
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
     /// How good what is remembered is: counts of what was never recalled, repeated, stale, contradicted or doubtful
     Quality {
         /// What to do; without one, `show`.
@@ -147,6 +153,56 @@ pub enum JobsCommand {
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
+}
+
+/// `hark keys`
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysCommand {
+    /// Make one, and show it this once
+    Create {
+        /// Which kind.
+        #[command(flatten)]
+        kind: SecretKind,
+        /// What it allows; may be given several times
+        #[arg(long = "scope", value_name = "SCOPE", required_unless_present = "webhook", conflicts_with = "webhook",
+            value_delimiter = ',', value_parser = ["webhook", "tool", "read", "write", "admin"])]
+        scopes: Vec<String>,
+        /// What people call it
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        label: String,
+        /// Whose data it opens; a tenant comes to be with its first key [default: the deployment's own]
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        /// It opens nothing after so many days [default: it never expires]
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+        expires_in_days: Option<u16>,
+        /// With --webhook: the secret the platform has made, in a file; - for the standard input [default: a new one]
+        #[arg(long, value_name = "FILE", requires = "webhook")]
+        secret_file: Option<PathBuf>,
+    },
+    /// List them, latest first; the configured ones are not among them
+    List {
+        /// Which kind.
+        #[command(flatten)]
+        kind: SecretKind,
+        /// Whose [default: the deployment's own]
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+    },
+    /// Let nobody in with them any more
+    Revoke {
+        /// Their ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
+/// Which kind of secret is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct SecretKind {
+    /// A secret that signs the post-call webhook, instead of an API key
+    #[arg(long)]
+    pub webhook: bool,
 }
 
 /// `hark quality`

@@ -47,6 +47,10 @@ impl Client {
         self.send(path, self.http.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    pub(super) async fn delete(&self, path: &str) -> Result<Value> {
+        self.send(path, self.http.delete(format!("{}{path}", self.base))).await
+    }
+
     /// Delivers a post-call event as ElevenLabs does, signed at `unix_secs`.
     pub(super) async fn deliver(&self, secret: &Secret, unix_secs: i64, body: Vec<u8>) -> Result<Value> {
         let path = "/webhooks/post-call";

@@ -1,18 +1,18 @@
 //! The way to a data folder: straight in where nobody holds it, else through the server that does.
 
 use super::client::{Client, local_url};
-use crate::app::App;
 use crate::config::Loaded;
 use crate::credentials::Credentials;
 use crate::running::{Running, Start};
 use crate::spaces::OtherSpace;
+use crate::tenant::TenantApp;
 use hark_core::backend::Registry;
 use hark_core::{ErrorKind, Result};
 
 /// How it is reached.
 pub(super) enum Door {
     /// The folder itself.
-    Folder(Box<App>),
+    Folder(Box<TenantApp>),
     /// A running server.
     Server(Client),
 }
@@ -26,7 +26,7 @@ pub(super) async fn through(
     let idle = Start { http: false, worker: false, migrate: false, other_space: OtherSpace::Ignore };
     match Running::start(loaded, registry, idle).await {
         Ok(running) => {
-            let done = work(&Door::Folder(Box::new(running.app.clone()))).await;
+            let done = work(&Door::Folder(Box::new(running.app.at_the_folder()))).await;
             running.stop().await;
             done
         }

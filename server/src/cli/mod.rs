@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod door;
 mod jobs;
+mod keys;
 mod migrate;
 mod models;
 mod output;
@@ -15,7 +16,9 @@ mod reindex;
 mod serve;
 mod simulate;
 
-pub use args::{Cli, Command, ConfigCommand, JobsCommand, ModelsCommand, QualityCommand, ServeArgs};
+pub use args::{
+    Cli, Command, ConfigCommand, JobsCommand, KeysCommand, ModelsCommand, QualityCommand, SecretKind, ServeArgs,
+};
 
 use crate::Server;
 use crate::config::{Flags, LogFormat, LogLevel, Sources};
@@ -93,6 +96,7 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 Command::Doctor => doctor::run(&loaded, registry).await,
                 Command::Config { command } => config::run(&loaded, registry, &command),
                 Command::Jobs { command } => jobs::run(&loaded, registry, &command).await,
+                Command::Keys { command } => keys::run(&loaded, registry, &command).await,
                 Command::Quality { command } => quality::run(&loaded, registry, command.as_ref()).await,
                 Command::Models { command } => models::run(&loaded.config, server.models.as_deref(), &command).await,
                 Command::Serve(_) | Command::Worker { .. } | Command::Demo => Ok(()),

@@ -5,6 +5,7 @@
 
 mod backends;
 mod layers;
+mod limits;
 mod problem;
 mod schema;
 mod secret;
@@ -13,12 +14,14 @@ mod show;
 
 pub use backends::{Choice, Instance, Plan};
 pub use layers::{Flags, Loaded, Sources};
+pub use limits::LimitsConfig;
+pub(crate) use limits::proxies;
 pub use schema::json_schema;
 pub use secret::{Secret, Secrets};
 pub(crate) use secret::{read_file, read_lines};
 pub use sections::{
-    AuthConfig, ElevenLabsConfig, EncryptionConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, RolesConfig,
-    ServerConfig, WorkerConfig,
+    AuthConfig, ElevenLabsConfig, EncryptionConfig, LogConfig, LogFormat, LogLevel, RolesConfig, ServerConfig,
+    WorkerConfig,
 };
 pub use show::show;
 
@@ -81,7 +84,7 @@ pub struct Config {
     pub worker: WorkerConfig,
     /// What is logged.
     pub log: LogConfig,
-    /// Rates.
+    /// How often, how much at once, how long.
     pub limits: LimitsConfig,
 }
 
@@ -176,6 +179,8 @@ impl Config {
         self.cost.check()?;
         self.embedding_cache.check()?;
         self.receipts.check()?;
+        self.limits.check()?;
+        proxies(&self.server.trusted_proxies).map_err(|remedy| ("server.trusted_proxies", remedy))?;
         for (name, value) in &self.elevenlabs.variables {
             if name.starts_with("system__") {
                 return Err((

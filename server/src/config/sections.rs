@@ -17,6 +17,9 @@ pub struct ServerConfig {
     /// The data folder; made if missing, readable by its owner only, used by one process at a time. Relative to
     /// the working directory.
     pub data_dir: PathBuf,
+    /// Proxies in front of Hark, as addresses or networks (`10.0.0.0/8`). Only of these is `X-Forwarded-For` believed, from
+    /// the right and as far as it names trusted ones; otherwise the client is the other end of the connection.
+    pub trusted_proxies: Vec<String>,
     /// Largest body of the `/v1` routes, in bytes; larger ones are answered with 413.
     pub body_limit_bytes: usize,
     /// Largest body of the initiation webhook and the tool routes, in bytes.
@@ -32,6 +35,7 @@ impl Default for ServerConfig {
         Self {
             bind: "127.0.0.1:8080".to_owned(),
             data_dir: PathBuf::from("./data"),
+            trusted_proxies: Vec::new(),
             body_limit_bytes: 8 << 20,
             tools_body_limit_bytes: 256 << 10,
             event_limit_bytes: 25 << 20,
@@ -207,21 +211,4 @@ pub enum LogLevel {
     Debug,
     /// Everything.
     Trace,
-}
-
-/// Rates. The names are fixed; this version reads them but does not enforce them yet, so put a limit into the
-/// proxy in front of Hark if you need one today.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// Tool calls a minute. Not enforced by this version.
-    pub tools_per_minute: u32,
-    /// Webhook deliveries a minute. Not enforced by this version.
-    pub webhooks_per_minute: u32,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self { tools_per_minute: 100, webhooks_per_minute: 200 }
-    }
 }

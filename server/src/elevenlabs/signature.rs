@@ -72,7 +72,13 @@ impl Verifier {
     ///
     /// # Errors
     /// `Malformed`, `TooOld` or `InFuture`.
-    pub fn new(header: &str, secrets: &[Secret], now: i64, max_age: i64, max_future: i64) -> Result<Self, Refused> {
+    pub fn new<'a>(
+        header: &str,
+        secrets: impl IntoIterator<Item = &'a Secret>,
+        now: i64,
+        max_age: i64,
+        max_future: i64,
+    ) -> Result<Self, Refused> {
         let mut time: Option<&str> = None;
         let mut offered = Vec::new();
         let mut any = false;
@@ -99,7 +105,7 @@ impl Verifier {
             return Err(Refused::InFuture);
         }
         let macs = secrets
-            .iter()
+            .into_iter()
             .map(|secret| {
                 let mut mac = mac(secret);
                 mac.update(time.as_bytes());
@@ -117,19 +123,21 @@ impl Verifier {
         }
     }
 
-    /// Whether any offered signature is right under any live secret. Every pair is compared, each in constant
-    /// time, whatever the others gave.
+    /// The place of the secret under which an offered signature is right, of several the first. Every pair is compared, each
+    /// in constant time, whatever the others gave.
     ///
     /// # Errors
     /// `Mismatch`.
-    pub fn finish(self) -> Result<(), Refused> {
-        let mut matched = false;
-        for mac in self.macs {
+    pub fn finish(self) -> Result<usize, Refused> {
+        let mut matched = None;
+        for (place, mac) in self.macs.into_iter().enumerate() {
             for signature in &self.offered {
-                matched |= mac.clone().verify_slice(signature).is_ok();
+                if mac.clone().verify_slice(signature).is_ok() {
+                    matched.get_or_insert(place);
+                }
             }
         }
-        if matched { Ok(()) } else { Err(Refused::Mismatch) }
+        matched.ok_or(Refused::Mismatch)
     }
 }
 
@@ -172,7 +180,7 @@ mod tests {
         let (head, tail) = body.split_at(body.len() / 2);
         verifier.update(head);
         verifier.update(tail);
-        verifier.finish()
+        verifier.finish().map(drop)
     }
 
     #[test]

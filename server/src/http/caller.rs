@@ -4,9 +4,9 @@
 //! we are told: the conversation's binding, then a memory token (only we can make one), then a user id, then the
 //! caller's number.
 
-use crate::app::App;
 use crate::elevenlabs::initiation::is_ours;
 use crate::elevenlabs::tool::ToolBody;
+use crate::tenant::TenantApp;
 use axum::http::HeaderMap;
 use hark_core::cost::Account;
 use hark_core::people::Claim;
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Asking {
 
 impl Asking {
     /// Reads body and headers: a tool can send the conversation and the token as headers, unseen by the model.
-    pub fn read(app: &App, body: &ToolBody, headers: &HeaderMap) -> Self {
+    pub fn read(app: &TenantApp, body: &ToolBody, headers: &HeaderMap) -> Self {
         let header = |name: &str| {
             let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
             value.filter(|value| !value.is_empty()).map(str::to_owned)
@@ -55,7 +55,7 @@ impl Asking {
     }
 
     /// Whose account the answer is on.
-    pub fn account(&self, app: &App) -> Account {
+    pub fn account(&self, app: &TenantApp) -> Account {
         Account { tenant: app.tenant().clone(), conversation: self.conversation.clone(), agent: self.agent.clone() }
     }
 
@@ -63,7 +63,7 @@ impl Asking {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn known(&self, app: &App) -> Result<Option<Scope>> {
+    pub async fn known(&self, app: &TenantApp) -> Result<Option<Scope>> {
         let tenant = app.tenant();
         let scope_of = |user: User| Scope { tenant: tenant.clone(), caller: user.id };
         if let Some(bound) = app.people.find(tenant, self.conversation.as_ref(), &[]).await? {
@@ -89,7 +89,7 @@ impl Asking {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn admitted(&self, app: &App) -> Result<Option<Scope>> {
+    pub async fn admitted(&self, app: &TenantApp) -> Result<Option<Scope>> {
         if let Some(scope) = self.known(app).await? {
             return Ok(Some(scope));
         }
@@ -104,7 +104,7 @@ impl Asking {
     }
 
     /// The caller a valid token names, unless erased since.
-    async fn proven(&self, app: &App) -> Result<Option<Scope>> {
+    async fn proven(&self, app: &TenantApp) -> Result<Option<Scope>> {
         let Some(token) = &self.token else { return Ok(None) };
         let result = match app.engine.vault.verify_token(token, app.engine.clock.now()) {
             Ok(scope) if scope.tenant == *app.tenant() => {
@@ -125,7 +125,7 @@ impl Asking {
 
     /// A user id that is known and is not the conversation's is either a mistake in the agent's settings or an
     /// attempt at somebody else's memory. The binding stands; somebody should look.
-    async fn count_mismatch(&self, app: &App, bound: &User) -> Result<()> {
+    async fn count_mismatch(&self, app: &TenantApp, bound: &User) -> Result<()> {
         let Some(told) = self.user_id.as_deref().filter(|told| *told != bound.id.as_str()) else { return Ok(()) };
         if let Some(other) = app.people.by_reference(app.tenant(), told).await?
             && other.id != bound.id

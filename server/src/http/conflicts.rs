@@ -5,9 +5,8 @@ use super::extract::{AppJson, AppQuery, Id, page};
 use super::memories::owner;
 use super::users::find;
 use super::view::{Items, MemoryView, rounded, word};
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use hark_core::ingest::Decision;
 use hark_core::store::ConflictFilter;
@@ -149,7 +148,7 @@ impl HistoryView {
 #[utoipa::path(get, path = "/v1/conflicts", tag = "memories", params(ConflictsQuery),
     responses((status = 200, body = Items<ConflictView>), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn list(
-    State(app): State<App>,
+    app: TenantApp,
     AppQuery(query): AppQuery<ConflictsQuery>,
 ) -> Result<Json<Items<ConflictView>>, Problem> {
     let page = page(query.limit, query.cursor)?;
@@ -169,7 +168,7 @@ pub async fn list(
         (status = 409, description = "Nothing was decided that could be undone", body = ProblemBody),
         (status = 422, body = ProblemBody)))]
 pub async fn resolve(
-    State(app): State<App>,
+    app: TenantApp,
     Id(id): Id,
     AppJson(body): AppJson<ResolveConflict>,
 ) -> Result<Json<ConflictView>, Problem> {
@@ -187,7 +186,7 @@ pub async fn resolve(
 /// A memory, what it took the place of and what took its place, earliest learnt first, each with why it gave way.
 #[utoipa::path(get, path = "/v1/memories/{id}/history", tag = "memories", params(("id" = String, Path)),
     responses((status = 200, body = Items<HistoryView>), (status = 404, body = ProblemBody)))]
-pub async fn history(State(app): State<App>, Id(id): Id) -> Result<Json<Items<HistoryView>>, Problem> {
+pub async fn history(app: TenantApp, Id(id): Id) -> Result<Json<Items<HistoryView>>, Problem> {
     let id = MemoryId::new(id);
     let scope = owner(&app, &id).await?;
     let memories = app.engine.memory.history(&scope, &id).await?;
@@ -204,7 +203,7 @@ pub async fn history(State(app): State<App>, Id(id): Id) -> Result<Json<Items<Hi
 }
 
 /// Conflicts with their memories, caller by caller, in the order given. One whose memory has just gone is left out.
-async fn views(app: &App, conflicts: Vec<Conflict>) -> Result<Vec<ConflictView>, Problem> {
+async fn views(app: &TenantApp, conflicts: Vec<Conflict>) -> Result<Vec<ConflictView>, Problem> {
     let mut wanted: BTreeMap<UserId, Vec<MemoryId>> = BTreeMap::new();
     for conflict in &conflicts {
         wanted.entry(conflict.caller.clone()).or_default().extend([conflict.old.clone(), conflict.new.clone()]);

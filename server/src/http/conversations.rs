@@ -6,9 +6,8 @@ use super::extract::{AppQuery, Id, page};
 use super::receipts::{self, ReceiptView};
 use super::users::find;
 use super::view::{ConversationView, Items, MemoryView};
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use hark_core::store::MemoryFilter;
 use hark_core::{ConversationId, Memory, PageRequest, Result, Scope};
 use serde::{Deserialize, Serialize};
@@ -45,7 +44,7 @@ pub struct ConversationDetail {
 #[utoipa::path(get, path = "/v1/conversations", tag = "conversations", params(ConversationsQuery),
     responses((status = 200, body = Items<ConversationView>), (status = 404, body = ProblemBody)))]
 pub async fn list(
-    State(app): State<App>,
+    app: TenantApp,
     AppQuery(query): AppQuery<ConversationsQuery>,
 ) -> Result<Json<Items<ConversationView>>, Problem> {
     let page = page(query.limit, query.cursor)?;
@@ -61,7 +60,7 @@ pub async fn list(
 /// One conversation.
 #[utoipa::path(get, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = String, Path)),
     responses((status = 200, body = ConversationDetail), (status = 404, body = ProblemBody)))]
-pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<ConversationDetail>, Problem> {
+pub async fn read(app: TenantApp, Id(id): Id) -> Result<Json<ConversationDetail>, Problem> {
     let id = ConversationId::new(id);
     let found = app.engine.memory.conversation(app.tenant(), &id).await?;
     let conversation = found.ok_or_else(|| Problem::not_found("conversation"))?;
@@ -79,7 +78,7 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<Conversatio
 }
 
 /// The caller's memories that name the conversation. Stores list by caller, so the caller's are walked through.
-async fn learnt(app: &App, scope: &Scope, id: &ConversationId) -> Result<Vec<Memory>> {
+async fn learnt(app: &TenantApp, scope: &Scope, id: &ConversationId) -> Result<Vec<Memory>> {
     let mut learnt = Vec::new();
     let mut page = PageRequest::first(1_000);
     loop {

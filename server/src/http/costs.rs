@@ -2,9 +2,8 @@
 
 use super::error::{Problem, ProblemBody};
 use super::extract::AppQuery;
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use chrono::{Datelike, NaiveDate};
 use hark_core::cost::{Cost, CostFilter, CostGroup, CostSum, Standing, total};
 use hark_core::{ConversationId, Result};
@@ -137,7 +136,7 @@ pub struct ConversationCosts {
 /// What models have cost.
 #[utoipa::path(get, path = "/v1/costs", tag = "operations", params(CostsQuery),
     responses((status = 200, body = Costs), (status = 422, body = ProblemBody)))]
-pub async fn list(State(app): State<App>, AppQuery(query): AppQuery<CostsQuery>) -> Result<Json<Costs>, Problem> {
+pub async fn list(app: TenantApp, AppQuery(query): AppQuery<CostsQuery>) -> Result<Json<Costs>, Problem> {
     let to = day("to", query.to.as_deref())?.unwrap_or_else(|| app.engine.clock.now().date_naive());
     let from = day("from", query.from.as_deref())?.unwrap_or_else(|| to.with_day(1).unwrap_or(to));
     if from > to {
@@ -164,12 +163,12 @@ pub async fn list(State(app): State<App>, AppQuery(query): AppQuery<CostsQuery>)
         items: sums.into_iter().map(CostItem::from).collect(),
         left_out,
         total,
-        budgets: app.engine.meter.standing().map(BudgetView::from).into(),
+        budgets: app.engine.meter.standing_of(app.tenant()).map(BudgetView::from).into(),
     }))
 }
 
 /// What a conversation has cost so far.
-pub(super) async fn of_conversation(app: &App, id: &ConversationId) -> Result<ConversationCosts> {
+pub(super) async fn of_conversation(app: &TenantApp, id: &ConversationId) -> Result<ConversationCosts> {
     let filter = CostFilter { conversation: Some(id.clone()), ..CostFilter::default() };
     let sums = read(app, &filter, CostGroup::Spend).await?;
     Ok(ConversationCosts {
@@ -180,7 +179,7 @@ pub(super) async fn of_conversation(app: &App, id: &ConversationId) -> Result<Co
 }
 
 /// What was spent up to this moment, the last seconds included.
-async fn read(app: &App, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
+async fn read(app: &TenantApp, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
     app.engine.meter.flush().await?;
     app.engine.memory.costs(app.tenant(), filter, by).await
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use hark_core::{Error, ErrorKind};
+use hark_core::{Error, ErrorKind, KeyScope};
 use serde::Serialize;
 use std::any::Any;
 use std::time::Duration;
@@ -67,6 +67,56 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, code, detail)
     }
 
+    /// Nobody can say at the moment whether the key or the signature is valid.
+    pub fn unchecked(cause: Error) -> Self {
+        let detail = "keys cannot be checked at the moment; try again";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "key_unchecked", detail).caused_by(cause);
+        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    }
+
+    /// It comes too often.
+    pub fn limited(retry_after: Duration) -> Self {
+        let detail = "too many requests; wait as long as Retry-After says, or see [limits] of the configuration";
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail) }
+    }
+
+    /// Too many wrong keys or signatures came from there.
+    pub fn too_many_failures(retry_after: Duration) -> Self {
+        let detail = "too many wrong keys or signatures came from this address; wait as long as Retry-After says";
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail) }
+    }
+
+    /// There is too much to do; nothing was begun.
+    pub fn overloaded() -> Self {
+        let detail = "there is too much to do at the moment; nothing was begun, try again";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
+        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    }
+
+    /// It took too long.
+    pub fn timed_out() -> Self {
+        let detail = "the request took too long and was given up; what it had done by then stays done";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", detail);
+        Self { retry_after: Some(Duration::from_secs(1)), ..problem }
+    }
+
+    /// A body did not arrive in time.
+    pub fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time; send it again")
+    }
+
+    /// The key does not allow it.
+    pub fn scope_missing(scope: KeyScope) -> Self {
+        let detail = format!("the key lacks the scope `{}`, which this route needs", scope.name());
+        Self::new(StatusCode::FORBIDDEN, "scope_missing", detail)
+    }
+
+    /// The route is about the deployment, and the key is a tenant's.
+    pub fn deployment_only() -> Self {
+        let detail = "this is about the whole deployment, and open to keys of its own tenant only";
+        Self::new(StatusCode::FORBIDDEN, "deployment_only", detail)
+    }
+
     fn caused_by(mut self, cause: Error) -> Self {
         self.cause = Some(Box::new(cause));
         self
@@ -124,11 +174,11 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.code.starts_with("key_") {
+        if self.status == StatusCode::UNAUTHORIZED && self.code.starts_with("key_") {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(after) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_millis().div_ceil(1_000).max(1) as u64));
         }
         response
     }

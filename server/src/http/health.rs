@@ -80,7 +80,8 @@ pub async fn live() -> Json<Health> {
 pub async fn ready(State(app): State<App>) -> impl IntoResponse {
     let truth = answers(app.engine.memory.ping());
     let jobs = answers(app.engine.jobs.ping());
-    let stats = app.engine.jobs.stats(Some(app.tenant()), app.engine.clock.now());
+    // Of all tenants: whoever asks here has shown no key.
+    let stats = app.engine.jobs.stats(None, app.engine.clock.now());
     let others = join_all(app.roles.iter().map(|role| other(&app, role)));
     let (truth, jobs, stats, others) = tokio::join!(truth, jobs, tokio::time::timeout(PATIENCE, stats), others);
 

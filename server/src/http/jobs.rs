@@ -3,9 +3,8 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppQuery, Id, page};
 use super::view::{Items, QueueView};
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hark_core::JobId;
@@ -77,7 +76,7 @@ pub struct Redriven {
 
 /// The queue in numbers.
 #[utoipa::path(get, path = "/v1/queue", tag = "operations", responses((status = 200, body = QueueView)))]
-pub async fn queue(State(app): State<App>) -> Result<Json<QueueView>, Problem> {
+pub async fn queue(app: TenantApp) -> Result<Json<QueueView>, Problem> {
     let stats = app.engine.jobs.stats(Some(app.tenant()), app.engine.clock.now()).await?;
     Ok(Json(stats.into()))
 }
@@ -85,10 +84,7 @@ pub async fn queue(State(app): State<App>) -> Result<Json<QueueView>, Problem> {
 /// Jobs, newest first.
 #[utoipa::path(get, path = "/v1/jobs", tag = "operations", params(JobsQuery),
     responses((status = 200, body = Items<JobView>), (status = 422, body = ProblemBody)))]
-pub async fn list(
-    State(app): State<App>,
-    AppQuery(query): AppQuery<JobsQuery>,
-) -> Result<Json<Items<JobView>>, Problem> {
+pub async fn list(app: TenantApp, AppQuery(query): AppQuery<JobsQuery>) -> Result<Json<Items<JobView>>, Problem> {
     let page = page(query.limit, query.cursor)?;
     let filter = JobFilter { state: query.state, name: query.name };
     let jobs = app.engine.jobs.list(app.tenant(), &filter, &page).await?;
@@ -98,7 +94,7 @@ pub async fn list(
 /// Lets a dead job start over.
 #[utoipa::path(post, path = "/v1/jobs/{id}/redrive", tag = "operations", params(("id" = String, Path)),
     responses((status = 200, body = Redriven), (status = 409, body = ProblemBody)))]
-pub async fn redrive(State(app): State<App>, Id(id): Id) -> Result<Json<Redriven>, Problem> {
+pub async fn redrive(app: TenantApp, Id(id): Id) -> Result<Json<Redriven>, Problem> {
     let id = JobId::new(id);
     if app.engine.jobs.redrive(app.tenant(), &id, app.engine.clock.now()).await? {
         return Ok(Json(Redriven { id: id.to_string(), state: "pending" }));

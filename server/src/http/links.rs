@@ -4,9 +4,8 @@ use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, Id};
 use super::memories::owner;
 use super::view::{Items, LinkView};
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use hark_core::{Link, LinkId, LinkKind, MemoryId};
 use serde::Deserialize;
@@ -33,7 +32,7 @@ pub(super) fn public_id(link: &Link) -> String {
 /// A memory's links, strongest first.
 #[utoipa::path(get, path = "/v1/memories/{id}/links", tag = "memories", params(("id" = String, Path)),
     responses((status = 200, body = Items<LinkView>), (status = 404, body = ProblemBody)))]
-pub async fn of_memory(State(app): State<App>, Id(id): Id) -> Result<Json<Items<LinkView>>, Problem> {
+pub async fn of_memory(app: TenantApp, Id(id): Id) -> Result<Json<Items<LinkView>>, Problem> {
     let id = MemoryId::new(id);
     let scope = owner(&app, &id).await?;
     let links = app.engine.memory.links(&scope, std::slice::from_ref(&id)).await?;
@@ -48,7 +47,7 @@ pub async fn of_memory(State(app): State<App>, Id(id): Id) -> Result<Json<Items<
 #[utoipa::path(post, path = "/v1/links", tag = "memories", request_body = CreateLink,
     responses((status = 201, body = LinkView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn create(
-    State(app): State<App>,
+    app: TenantApp,
     AppJson(new): AppJson<CreateLink>,
 ) -> Result<(StatusCode, Json<LinkView>), Problem> {
     let weight = new.weight.unwrap_or(1.0);
@@ -74,7 +73,7 @@ pub async fn create(
 /// Removes a link.
 #[utoipa::path(delete, path = "/v1/links/{id}", tag = "memories", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
-pub async fn remove(State(app): State<App>, Id(id): Id) -> Result<StatusCode, Problem> {
+pub async fn remove(app: TenantApp, Id(id): Id) -> Result<StatusCode, Problem> {
     let missing = || Problem::not_found("link");
     let (link, end) = id.split_once('.').ok_or_else(missing)?;
     let (link, end) = (LinkId::new(link), MemoryId::new(end));

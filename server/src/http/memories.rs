@@ -3,9 +3,8 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, Id};
 use super::view::{Items, MemoryView};
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hark_core::ingest::{MemoryPatch, NewMemory};
@@ -91,7 +90,7 @@ fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64>
 #[utoipa::path(post, path = "/v1/memories", tag = "memories", request_body = CreateMemory,
     responses((status = 201, body = MemoryView), (status = 422, body = ProblemBody)))]
 pub async fn create(
-    State(app): State<App>,
+    app: TenantApp,
     AppJson(new): AppJson<CreateMemory>,
 ) -> Result<(StatusCode, Json<MemoryView>), Problem> {
     let view = write(&app, vec![new]).await?.into_iter().next();
@@ -105,7 +104,7 @@ pub async fn create(
 #[utoipa::path(post, path = "/v1/memories/batch", tag = "memories", request_body = CreateBatch,
     responses((status = 201, body = Items<MemoryView>), (status = 422, body = ProblemBody)))]
 pub async fn create_batch(
-    State(app): State<App>,
+    app: TenantApp,
     AppJson(batch): AppJson<CreateBatch>,
 ) -> Result<(StatusCode, Json<Items<MemoryView>>), Problem> {
     if !(1..=MAX_BATCH).contains(&batch.memories.len()) {
@@ -114,7 +113,7 @@ pub async fn create_batch(
     Ok((StatusCode::CREATED, Json(Items::all(write(&app, batch.memories).await?))))
 }
 
-async fn write(app: &App, new: Vec<CreateMemory>) -> Result<Vec<MemoryView>, Problem> {
+async fn write(app: &TenantApp, new: Vec<CreateMemory>) -> Result<Vec<MemoryView>, Problem> {
     let count = new.len();
     // Each caller's memories together, in order, with their places in the answer.
     let mut callers: Vec<(String, Vec<usize>, Vec<NewMemory>)> = Vec::new();
@@ -176,11 +175,11 @@ fn check(new: CreateMemory) -> Result<NewMemory, (&'static str, &'static str)> {
 }
 
 /// Whose memory it is, within this tenant.
-pub(super) async fn owner(app: &App, id: &MemoryId) -> Result<Scope, Problem> {
+pub(super) async fn owner(app: &TenantApp, id: &MemoryId) -> Result<Scope, Problem> {
     app.engine.memory.memory_owner(app.tenant(), id).await?.ok_or_else(|| Problem::not_found("memory"))
 }
 
-fn shown(app: &App, scope: &Scope, memory: Option<Memory>) -> Result<Json<MemoryView>, Problem> {
+fn shown(app: &TenantApp, scope: &Scope, memory: Option<Memory>) -> Result<Json<MemoryView>, Problem> {
     let memory = memory.ok_or_else(|| Problem::not_found("memory"))?;
     Ok(Json(MemoryView::of(scope, memory, &app.engine.decay.per_day, app.engine.clock.now())))
 }
@@ -188,7 +187,7 @@ fn shown(app: &App, scope: &Scope, memory: Option<Memory>) -> Result<Json<Memory
 /// One memory.
 #[utoipa::path(get, path = "/v1/memories/{id}", tag = "memories", params(("id" = String, Path)),
     responses((status = 200, body = MemoryView), (status = 404, body = ProblemBody)))]
-pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<MemoryView>, Problem> {
+pub async fn read(app: TenantApp, Id(id): Id) -> Result<Json<MemoryView>, Problem> {
     let id = MemoryId::new(id);
     let scope = owner(&app, &id).await?;
     let memory = app.engine.memory.memories(&scope, &[id]).await?.into_iter().next();
@@ -200,7 +199,7 @@ pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<MemoryView>
     request_body = ChangeMemory,
     responses((status = 200, body = MemoryView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn change(
-    State(app): State<App>,
+    app: TenantApp,
     Id(id): Id,
     AppJson(change): AppJson<ChangeMemory>,
 ) -> Result<Json<MemoryView>, Problem> {
@@ -215,7 +214,7 @@ pub async fn change(
 /// Forgets a memory everywhere.
 #[utoipa::path(delete, path = "/v1/memories/{id}", tag = "memories", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
-pub async fn forget(State(app): State<App>, Id(id): Id) -> Result<StatusCode, Problem> {
+pub async fn forget(app: TenantApp, Id(id): Id) -> Result<StatusCode, Problem> {
     let id = MemoryId::new(id);
     let scope = owner(&app, &id).await?;
     app.ingest.forget(&scope, &[id]).await?;
@@ -225,7 +224,7 @@ pub async fn forget(State(app): State<App>, Id(id): Id) -> Result<StatusCode, Pr
 /// Strengthens a memory; an archived one comes back.
 #[utoipa::path(post, path = "/v1/memories/{id}/reinforce", tag = "memories", params(("id" = String, Path)),
     responses((status = 200, body = MemoryView), (status = 404, body = ProblemBody)))]
-pub async fn reinforce(State(app): State<App>, Id(id): Id) -> Result<Json<MemoryView>, Problem> {
+pub async fn reinforce(app: TenantApp, Id(id): Id) -> Result<Json<MemoryView>, Problem> {
     let id = MemoryId::new(id);
     let scope = owner(&app, &id).await?;
     let memory = app.ingest.reinforce(&scope, &id).await?;
@@ -235,7 +234,7 @@ pub async fn reinforce(State(app): State<App>, Id(id): Id) -> Result<Json<Memory
 /// Makes an archived or superseded memory current again.
 #[utoipa::path(post, path = "/v1/memories/{id}/restore", tag = "memories", params(("id" = String, Path)),
     responses((status = 200, body = MemoryView), (status = 404, body = ProblemBody)))]
-pub async fn restore(State(app): State<App>, Id(id): Id) -> Result<Json<MemoryView>, Problem> {
+pub async fn restore(app: TenantApp, Id(id): Id) -> Result<Json<MemoryView>, Problem> {
     let id = MemoryId::new(id);
     let scope = owner(&app, &id).await?;
     let memory = app.ingest.restore(&scope, &id).await?;

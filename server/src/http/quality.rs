@@ -2,9 +2,8 @@
 
 use super::error::{Problem, ProblemBody};
 use super::extract::AppQuery;
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use hark_core::Result;
 use hark_core::quality::{Audit, Tally};
 use serde::{Deserialize, Serialize};
@@ -89,17 +88,14 @@ impl From<Audit> for QualityView {
 /// overdue, is contradicted, may be the agent's own words learnt again, or was doubtful from the start.
 #[utoipa::path(get, path = "/v1/quality", tag = "quality", params(QualityQuery),
     responses((status = 200, body = QualityView), (status = 422, body = ProblemBody)))]
-pub async fn read(
-    State(app): State<App>,
-    AppQuery(query): AppQuery<QualityQuery>,
-) -> Result<Json<QualityView>, Problem> {
+pub async fn read(app: TenantApp, AppQuery(query): AppQuery<QualityQuery>) -> Result<Json<QualityView>, Problem> {
     let sample = within("sample", query.sample.unwrap_or(SAMPLE.0), 1, SAMPLE.1)?;
     let ids = within("ids", query.ids.unwrap_or(5), 0, 100)?;
     Ok(Json(audit(&app, sample, ids).await?))
 }
 
 /// As [`read`].
-pub(crate) async fn audit(app: &App, sample: usize, ids: usize) -> Result<QualityView> {
+pub(crate) async fn audit(app: &TenantApp, sample: usize, ids: usize) -> Result<QualityView> {
     // What was told so far counts as recalled.
     if let Err(error) = app.engine.receipts.flush().await {
         tracing::warn!(?error, "receipts not kept");

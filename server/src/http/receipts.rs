@@ -1,7 +1,7 @@
 //! What an agent was told, as `/v1/conversations/{id}` shows it.
 
 use super::view::word;
-use crate::app::App;
+use crate::tenant::TenantApp;
 use chrono::{DateTime, Utc};
 use hark_core::crypt::Purpose;
 use hark_core::ingest::open_transcript;
@@ -72,7 +72,7 @@ impl From<Returned> for ReturnedView {
 
 /// The receipts of a conversation, earliest first, each at its turn. What still waits to be kept is kept first, so that a
 /// call can be followed while it goes on.
-pub(super) async fn of_conversation(app: &App, conversation: &Conversation) -> Result<Vec<ReceiptView>> {
+pub(super) async fn of_conversation(app: &TenantApp, conversation: &Conversation) -> Result<Vec<ReceiptView>> {
     if let Err(error) = app.engine.receipts.flush().await {
         tracing::warn!(?error, "receipts not kept");
     }
@@ -85,7 +85,7 @@ pub(super) async fn of_conversation(app: &App, conversation: &Conversation) -> R
     receipts.into_iter().map(|receipt| view(app, receipt, transcript.as_ref())).collect()
 }
 
-fn view(app: &App, receipt: Receipt, transcript: Option<&Transcript>) -> Result<ReceiptView> {
+fn view(app: &TenantApp, receipt: Receipt, transcript: Option<&Transcript>) -> Result<ReceiptView> {
     let turn = transcript.and_then(|transcript| turn_of(&receipt, transcript));
     let open = |sealed| app.engine.vault.open_json(app.tenant(), Purpose::Receipt, receipt.id.as_str(), sealed);
     let words: Option<ReceiptWords> = receipt.words.as_ref().map(open).transpose()?;

@@ -4,11 +4,10 @@ use super::caller::Asking;
 use super::error::Problem;
 use super::extract::read_body;
 use super::tools::{UNAVAILABLE, receipt, short};
-use crate::app::App;
 use crate::elevenlabs::tool::ToolBody;
+use crate::tenant::TenantApp;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use futures::FutureExt;
 use hark_core::cost::charged_to;
@@ -41,7 +40,7 @@ pub struct Remembered {
     responses((status = 200, body = Remembered), (status = 400, body = super::error::ProblemBody),
         (status = 401, body = super::error::ProblemBody), (status = 422, body = super::error::ProblemBody))
 )]
-pub async fn remember(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Json<Remembered>, Problem> {
+pub async fn remember(app: TenantApp, headers: HeaderMap, body: Body) -> Result<Json<Remembered>, Problem> {
     let started = Instant::now();
     let at = app.engine.clock.now();
     let body = ToolBody::read(&read_body(body, app.settings.http.tools_body_limit_bytes).await?)?;
@@ -96,7 +95,7 @@ pub async fn remember(State(app): State<App>, headers: HeaderMap, body: Body) ->
     Ok(Json(answer))
 }
 
-async fn write(app: &App, asking: &Asking, memory: NewMemory) -> Result<Option<(Scope, Memory)>> {
+async fn write(app: &TenantApp, asking: &Asking, memory: NewMemory) -> Result<Option<(Scope, Memory)>> {
     let Some(scope) = asking.admitted(app).await? else { return Ok(None) };
     let adding = app.ingest.add(&scope, vec![memory]);
     let memory = charged_to(asking.account(app), adding).await?.into_iter().next();

@@ -4,9 +4,8 @@ use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, AppQuery, Id, PageQuery, page};
 use super::memories::owner;
 use super::view::{Items, MemoryView};
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use hark_core::ingest::open_label;
 use hark_core::quality::Concern;
@@ -82,10 +81,7 @@ pub struct LabelView {
 #[utoipa::path(get, path = "/v1/reviews", tag = "quality",
     params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Items<ReviewItem>), (status = 422, body = ProblemBody)))]
-pub async fn list(
-    State(app): State<App>,
-    AppQuery(query): AppQuery<PageQuery>,
-) -> Result<Json<Items<ReviewItem>>, Problem> {
+pub async fn list(app: TenantApp, AppQuery(query): AppQuery<PageQuery>) -> Result<Json<Items<ReviewItem>>, Problem> {
     let found = app.quality.queue(app.tenant(), &page(query.limit, query.cursor)?).await?;
     let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
     let items = found.items.into_iter().map(|(scope, finding)| ReviewItem {
@@ -100,7 +96,7 @@ pub async fn list(
     request_body = DecideReview,
     responses((status = 200, body = ReviewView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn decide(
-    State(app): State<App>,
+    app: TenantApp,
     Id(id): Id,
     AppJson(body): AppJson<DecideReview>,
 ) -> Result<Json<ReviewView>, Problem> {
@@ -137,15 +133,12 @@ pub async fn decide(
 #[utoipa::path(get, path = "/v1/reviews/labels", tag = "quality",
     params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Items<LabelView>), (status = 422, body = ProblemBody)))]
-pub async fn labels(
-    State(app): State<App>,
-    AppQuery(query): AppQuery<PageQuery>,
-) -> Result<Json<Items<LabelView>>, Problem> {
+pub async fn labels(app: TenantApp, AppQuery(query): AppQuery<PageQuery>) -> Result<Json<Items<LabelView>>, Problem> {
     Ok(Json(released(&app, &page(query.limit, query.cursor)?).await?))
 }
 
 /// As [`labels`].
-pub(crate) async fn released(app: &App, page: &PageRequest) -> Result<Items<LabelView>> {
+pub(crate) async fn released(app: &TenantApp, page: &PageRequest) -> Result<Items<LabelView>> {
     let found = app.engine.memory.labels(app.tenant(), page).await?;
     let mut items = Vec::with_capacity(found.items.len());
     for review in &found.items {

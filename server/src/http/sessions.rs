@@ -5,10 +5,9 @@ use super::error::{Problem, ProblemBody};
 use super::extract::AppJson;
 use super::memories::no_user;
 use super::webhooks::warm;
-use crate::app::App;
 use crate::elevenlabs::variables::{self, InitiationData};
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use hark_core::people::Claim;
 use hark_core::receipts::Note;
@@ -53,10 +52,7 @@ impl CreateSession {
 #[utoipa::path(post, path = "/v1/sessions", tag = "users", request_body = CreateSession,
     responses((status = 200, body = InitiationData), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
-pub async fn create(
-    State(app): State<App>,
-    AppJson(session): AppJson<CreateSession>,
-) -> Result<Json<InitiationData>, Problem> {
+pub async fn create(app: TenantApp, AppJson(session): AppJson<CreateSession>) -> Result<Json<InitiationData>, Problem> {
     let tenant = app.tenant();
     let claims = session.claims();
     let Some(first) = claims.first() else { return Err(no_user()) };

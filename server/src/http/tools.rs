@@ -4,11 +4,10 @@ use super::caller::Asking;
 use super::error::Problem;
 use super::extract::read_body;
 use super::view::{AnswerMemory, MemoryAnswer};
-use crate::app::App;
 use crate::elevenlabs::tool::{Misused, ToolBody};
+use crate::tenant::TenantApp;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use futures::FutureExt;
 use hark_core::cost::charged_to;
@@ -40,11 +39,7 @@ impl From<Misused> for Problem {
     responses((status = 200, body = MemoryAnswer), (status = 400, body = super::error::ProblemBody),
         (status = 401, body = super::error::ProblemBody), (status = 422, body = super::error::ProblemBody))
 )]
-pub async fn memory_query(
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<MemoryAnswer>, Problem> {
+pub async fn memory_query(app: TenantApp, headers: HeaderMap, body: Body) -> Result<Json<MemoryAnswer>, Problem> {
     let started = Instant::now();
     let at = app.engine.clock.now();
     let body = ToolBody::read(&read_body(body, app.settings.http.tools_body_limit_bytes).await?)?;
@@ -102,7 +97,7 @@ enum Found {
     Unavailable(&'static str),
 }
 
-async fn look_up(app: &App, asking: &Asking, query: &RecallQuery, answer_by: Instant) -> Result<Found> {
+async fn look_up(app: &TenantApp, asking: &Asking, query: &RecallQuery, answer_by: Instant) -> Result<Found> {
     let caller = asking.known(app).await?;
     if !query.text.chars().any(char::is_alphanumeric) {
         return Ok(Found::NothingAsked(caller));
@@ -118,7 +113,7 @@ struct Answer {
     steps: hark_core::StepTimes,
 }
 
-fn answer(app: &App, body: &ToolBody, found: Found, started: Instant) -> Answer {
+fn answer(app: &TenantApp, body: &ToolBody, found: Found, started: Instant) -> Answer {
     // Where nothing was searched, what would have searched.
     let able = if app.engine.embedder.is_some() { "hybrid" } else { "keyword" };
     let mut answer = MemoryAnswer { mode: able, ..MemoryAnswer::default() };
@@ -155,7 +150,7 @@ fn answer(app: &App, body: &ToolBody, found: Found, started: Instant) -> Answer 
 }
 
 /// Hands a receipt over with what the agent was told. Nobody waits for it.
-pub(super) fn receipt(app: &App, mut note: Note, told: &str) {
+pub(super) fn receipt(app: &TenantApp, mut note: Note, told: &str) {
     told.clone_into(&mut note.words.told);
     app.engine.receipts.note(app.tenant(), note);
 }

@@ -5,9 +5,8 @@ use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, AppQuery, Id, page};
 use super::users::find;
 use super::view::Items;
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use hark_core::{ConversationId, Error, ErrorKind, Transfer, TransferId};
 use serde::{Deserialize, Serialize};
@@ -109,7 +108,7 @@ fn problem(error: Error, field: &'static str) -> Problem {
 #[utoipa::path(post, path = "/v1/users/merge", tag = "users", request_body = MergeUsers,
     responses((status = 200, body = TransferView), (status = 404, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
-pub async fn merge(State(app): State<App>, AppJson(merge): AppJson<MergeUsers>) -> Result<Json<TransferView>, Problem> {
+pub async fn merge(app: TenantApp, AppJson(merge): AppJson<MergeUsers>) -> Result<Json<TransferView>, Problem> {
     let done = app.ingest.merge(app.tenant(), &merge.from, &merge.into).await.map_err(|e| problem(e, "from"))?;
     Ok(Json(done.into()))
 }
@@ -118,7 +117,7 @@ pub async fn merge(State(app): State<App>, AppJson(merge): AppJson<MergeUsers>) 
 #[utoipa::path(post, path = "/v1/users/split", tag = "users", request_body = SplitUser,
     responses((status = 200, body = TransferView), (status = 404, body = ProblemBody),
         (status = 422, body = ProblemBody)))]
-pub async fn split(State(app): State<App>, AppJson(split): AppJson<SplitUser>) -> Result<Json<TransferView>, Problem> {
+pub async fn split(app: TenantApp, AppJson(split): AppJson<SplitUser>) -> Result<Json<TransferView>, Problem> {
     let calls: Vec<ConversationId> = split.conversations.iter().map(|id| ConversationId::new(id.as_str())).collect();
     let done = app.ingest.split(app.tenant(), &split.user_id, &calls, split.into.as_deref()).await;
     Ok(Json(done.map_err(|e| problem(e, "conversations"))?.into()))
@@ -128,7 +127,7 @@ pub async fn split(State(app): State<App>, AppJson(split): AppJson<SplitUser>) -
 #[utoipa::path(get, path = "/v1/users/merges", tag = "users", params(TransfersQuery),
     responses((status = 200, body = Items<TransferView>), (status = 404, body = ProblemBody)))]
 pub async fn list(
-    State(app): State<App>,
+    app: TenantApp,
     AppQuery(query): AppQuery<TransfersQuery>,
 ) -> Result<Json<Items<TransferView>>, Problem> {
     let page = page(query.limit, query.cursor)?;
@@ -146,7 +145,7 @@ pub async fn list(
 #[utoipa::path(post, path = "/v1/users/merges/{id}/undo", tag = "users", params(("id" = String, Path)),
     responses((status = 200, body = TransferView), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody)))]
-pub async fn undo(State(app): State<App>, Id(id): Id) -> Result<Json<TransferView>, Problem> {
+pub async fn undo(app: TenantApp, Id(id): Id) -> Result<Json<TransferView>, Problem> {
     let undone = app.ingest.undo_transfer(app.tenant(), &TransferId::new(id)).await?;
     Ok(Json(undone.ok_or_else(|| Problem::not_found("merge"))?.into()))
 }

@@ -3,9 +3,8 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, AppQuery, Id, PageQuery, page};
 use super::view::{Items, MemoryView, UserView};
-use crate::app::App;
+use crate::tenant::TenantApp;
 use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
 use hark_core::recall::{is_open, is_overdue};
 use hark_core::store::MemoryFilter;
@@ -101,7 +100,7 @@ pub struct MemoriesQuery {
 }
 
 /// The caller named by our own id or the integrator's.
-pub(super) async fn find(app: &App, id: &str) -> Result<(Scope, User), Problem> {
+pub(super) async fn find(app: &TenantApp, id: &str) -> Result<(Scope, User), Problem> {
     let user = app.people.by_reference(app.tenant(), id).await?.ok_or_else(|| Problem::not_found("user"))?;
     Ok((Scope { tenant: app.tenant().clone(), caller: user.id.clone() }, user))
 }
@@ -110,10 +109,7 @@ pub(super) async fn find(app: &App, id: &str) -> Result<(Scope, User), Problem> 
 #[utoipa::path(get, path = "/v1/users", tag = "users",
     params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Items<UserView>)))]
-pub async fn list(
-    State(app): State<App>,
-    AppQuery(query): AppQuery<PageQuery>,
-) -> Result<Json<Items<UserView>>, Problem> {
+pub async fn list(app: TenantApp, AppQuery(query): AppQuery<PageQuery>) -> Result<Json<Items<UserView>>, Problem> {
     let users = app.engine.memory.users(app.tenant(), &page(query.limit, query.cursor)?).await?;
     Ok(Json(Items { items: users.items.into_iter().map(UserView::from).collect(), next_cursor: users.next_cursor }))
 }
@@ -121,12 +117,12 @@ pub async fn list(
 /// One caller.
 #[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)),
     responses((status = 200, body = UserDetail), (status = 404, body = ProblemBody)))]
-pub async fn read(State(app): State<App>, Id(id): Id) -> Result<Json<UserDetail>, Problem> {
+pub async fn read(app: TenantApp, Id(id): Id) -> Result<Json<UserDetail>, Problem> {
     let (scope, user) = find(&app, &id).await?;
     detail(&app, &scope, user).await.map(Json)
 }
 
-async fn open_matters(app: &App, scope: &Scope) -> Result<Vec<OpenMatter>, Problem> {
+async fn open_matters(app: &TenantApp, scope: &Scope) -> Result<Vec<OpenMatter>, Problem> {
     let active = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
     let newest = app.engine.memory.list_memories(scope, &active, &PageRequest::first(OPEN_AMONG)).await?.items;
     let now = app.engine.clock.now();
@@ -140,7 +136,7 @@ async fn open_matters(app: &App, scope: &Scope) -> Result<Vec<OpenMatter>, Probl
     Ok(open.collect())
 }
 
-async fn detail(app: &App, scope: &Scope, user: User) -> Result<UserDetail, Problem> {
+async fn detail(app: &TenantApp, scope: &Scope, user: User) -> Result<UserDetail, Problem> {
     let memory = &app.engine.memory;
     let mut sectors: BTreeMap<_, _> = Sector::ALL.into_iter().map(|sector| (sector.name(), 0)).collect();
     sectors.extend(memory.sector_counts(scope).await?.into_iter().map(|(s, count)| (s.name(), count)));
@@ -166,7 +162,7 @@ fn shares(sectors: &BTreeMap<&'static str, u64>) -> BTreeMap<&'static str, f64> 
 #[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)), request_body = ChangeUser,
     responses((status = 200, body = UserDetail), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn change(
-    State(app): State<App>,
+    app: TenantApp,
     Id(id): Id,
     AppJson(change): AppJson<ChangeUser>,
 ) -> Result<Json<UserDetail>, Problem> {
@@ -192,7 +188,7 @@ const MAX_NAME_CHARS: usize = 200;
 #[utoipa::path(get, path = "/v1/users/{id}/memories", tag = "users", params(("id" = String, Path), MemoriesQuery),
     responses((status = 200, body = Items<MemoryView>), (status = 404, body = ProblemBody)))]
 pub async fn memories(
-    State(app): State<App>,
+    app: TenantApp,
     Id(id): Id,
     AppQuery(query): AppQuery<MemoriesQuery>,
 ) -> Result<Json<Items<MemoryView>>, Problem> {
@@ -209,7 +205,7 @@ pub async fn memories(
 /// Erases a caller and everything that is theirs. The receipt holds numbers only.
 #[utoipa::path(delete, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)),
     responses((status = 200, body = ErasureReceipt), (status = 404, body = ProblemBody)))]
-pub async fn erase(State(app): State<App>, Id(id): Id) -> Result<Json<ErasureReceipt>, Problem> {
+pub async fn erase(app: TenantApp, Id(id): Id) -> Result<Json<ErasureReceipt>, Problem> {
     let (scope, user) = find(&app, &id).await?;
     let erased = app.ingest.erase(&scope).await?;
     tracing::info!(user_id = %user.id, memories = erased.memories, "user erased");

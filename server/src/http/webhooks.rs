@@ -8,10 +8,11 @@ use crate::elevenlabs::lenient::Object;
 use crate::elevenlabs::variables::{self, InitiationData};
 use crate::elevenlabs::wire::{self, Envelope};
 use crate::middleware::signature::Signed;
+use crate::tenant::TenantApp;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use hark_core::crypt::Purpose;
 use hark_core::job::{IngestConversation, JobPayload};
 use hark_core::recall::Introduction;
@@ -34,7 +35,7 @@ use utoipa::ToSchema;
         "agent_id": "agent_1", "call_sid": "CA1", "conversation_id": "conv_1"})),
     responses((status = 200, body = InitiationData), (status = 401, body = super::error::ProblemBody))
 )]
-pub async fn conversation_initiation(State(app): State<App>, body: Body) -> Json<InitiationData> {
+pub async fn conversation_initiation(app: TenantApp, body: Body) -> Json<InitiationData> {
     let started = Instant::now();
     let answer_by = started + app.settings.initiation_budget.min(app.recall.initiation_budget());
     let reading = read_body(body, app.settings.http.tools_body_limit_bytes);
@@ -48,7 +49,7 @@ pub async fn conversation_initiation(State(app): State<App>, body: Body) -> Json
     Json(data)
 }
 
-async fn begin(app: &App, body: &Bytes, answer_by: Instant) -> (InitiationData, &'static str) {
+async fn begin(app: &TenantApp, body: &Bytes, answer_by: Instant) -> (InitiationData, &'static str) {
     let Some(beginning) = Beginning::read(body, &app.settings.elevenlabs.agent_numbers, app.engine.vault.numbers())
     else {
         return (variables::neutral(app), "unreadable");
@@ -95,7 +96,7 @@ fn late(app: &App) -> (InitiationData, &'static str) {
 }
 
 /// The variables, for whom, and what they tell; `None` when nobody can be named.
-async fn introduce(app: &App, beginning: Beginning) -> Result<Option<(InitiationData, UserId, Introduction)>> {
+async fn introduce(app: &TenantApp, beginning: Beginning) -> Result<Option<(InitiationData, UserId, Introduction)>> {
     let tenant = app.tenant();
     let conversation = beginning.conversation.as_ref();
     let Some(user) = app.people.admit(tenant, conversation, &beginning.claims).await? else { return Ok(None) };
@@ -134,12 +135,23 @@ pub struct Delivery {
     params(("ElevenLabs-Signature" = String, Header, description = "t=<unix seconds>,v0=<hex of HMAC-SHA-256 over t.body>")),
     request_body(content = Object),
     responses((status = 200, body = Delivery), (status = 400, body = super::error::ProblemBody),
-        (status = 401, body = super::error::ProblemBody), (status = 413, body = super::error::ProblemBody),
+        (status = 401, body = super::error::ProblemBody), (status = 408, body = super::error::ProblemBody),
+        (status = 413, body = super::error::ProblemBody), (status = 429, body = super::error::ProblemBody),
         (status = 503, body = super::error::ProblemBody))
 )]
-pub async fn post_call(State(app): State<App>, signed: Result<Signed, Problem>) -> Result<Json<Delivery>, Problem> {
+pub async fn post_call(
+    State(app): State<App>,
+    signed: Result<Signed, Problem>,
+) -> (HeaderMap, Result<Json<Delivery>, Problem>) {
+    let mut headers = HeaderMap::new();
     let (kind, outcome) = match signed {
-        Ok(signed) => keep(&app, signed).await,
+        Ok(signed) => {
+            signed.rate.inspect(|rate| rate.tell(&mut headers));
+            match signed.rate.filter(|rate| rate.is_exceeded() && app.settings.limits.refuse_events) {
+                Some(rate) => ("unread", Err(rate.problem())),
+                None => keep(&app.of(signed.signer.clone()), signed).await,
+            }
+        }
         Err(problem) => ("unread", Err(problem)),
     };
     let result = match &outcome {
@@ -149,11 +161,11 @@ pub async fn post_call(State(app): State<App>, signed: Result<Signed, Problem>) 
     metrics::counter!("hark_webhook_events_total", "type" => kind, "result" => result).increment(1);
     let event_id = outcome.as_ref().ok().and_then(|delivery| delivery.event_id.as_deref());
     tracing::info!(kind, result, event_id, "event");
-    outcome.map(Json)
+    (headers, outcome.map(Json))
 }
 
 /// Keeps an event and its job. Answers its type as a label, and what became of it.
-async fn keep(app: &App, signed: Signed) -> (&'static str, Result<Delivery, Problem>) {
+async fn keep(app: &TenantApp, signed: Signed) -> (&'static str, Result<Delivery, Problem>) {
     const IGNORED: Delivery = Delivery { status: "ignored", event_id: None };
     if signed.truncated {
         let too_large = Problem::too_large(app.settings.http.event_limit_bytes);
@@ -177,7 +189,7 @@ async fn keep(app: &App, signed: Signed) -> (&'static str, Result<Delivery, Prob
     (kind, accept(app, kind, &ConversationId::new(conversation), &signed.bytes).await.map_err(try_again))
 }
 
-async fn accept(app: &App, kind: &str, conversation: &ConversationId, body: &[u8]) -> Result<Delivery> {
+async fn accept(app: &TenantApp, kind: &str, conversation: &ConversationId, body: &[u8]) -> Result<Delivery> {
     let tenant = app.tenant();
     let id = EventId::derived(tenant, conversation, kind);
     let now = app.engine.clock.now();

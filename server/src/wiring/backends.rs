@@ -133,6 +133,15 @@ impl Backends {
         })
     }
 
+    /// What the backend that plays the truth offers besides, if it does.
+    pub(super) fn beside_the_truth<T>(
+        &self,
+        plan: &Plan,
+        part: impl Fn(&dyn Backend) -> Option<T>,
+    ) -> Result<Option<T>> {
+        self.part(plan, Role::Memory, |backend| Some(part(backend)))
+    }
+
     pub(super) fn optional<T>(
         &self,
         plan: &Plan,

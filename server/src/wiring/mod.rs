@@ -7,7 +7,7 @@ mod models;
 pub use backends::Backends;
 
 use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Settings};
-use crate::config::{Choice, Config, Loaded, Plan};
+use crate::config::{Choice, Config, Loaded, Plan, proxies};
 use crate::credentials::Credentials;
 use crate::running::Start;
 use crate::spaces;
@@ -78,7 +78,7 @@ pub async fn wire(
     }
 
     let config = &loaded.config;
-    let settings = settings(config, credentials);
+    let settings = settings(config, credentials)?;
     let memory = backends.part(plan, Role::Memory, Backend::memory)?;
     let numbers = config.identity.numbers().map_err(|remedy| Error::config(format!("identity.region: {remedy}")))?;
     let vault = Vault::new(keyring, around.entropy.clone()).with_numbers(numbers);
@@ -127,6 +127,7 @@ pub async fn wire(
     let engine = spaces::settle(engine, start.other_space, find).await?;
     let roles = backends.roles(plan);
     let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
+    let app = app.with_keys(backends.beside_the_truth(plan, Backend::keys)?);
     let app = app.with_reconcile(config.reconcile.clone()).with_identity(config.identity.clone());
     Ok(app.with_breakers(models.breakers()))
 }
@@ -187,14 +188,17 @@ async fn meter(
     Ok(Arc::new(meter))
 }
 
-fn settings(config: &Config, credentials: &Credentials) -> Settings {
+fn settings(config: &Config, credentials: &Credentials) -> Result<Settings> {
     let server = &config.server;
+    let wrong = |remedy| Error::config(format!("server.trusted_proxies: {remedy}"));
+    let trusted_proxies = proxies(&server.trusted_proxies).map_err(wrong)?;
     let elevenlabs = &config.elevenlabs;
-    Settings {
+    Ok(Settings {
         http: HttpSettings {
             body_limit_bytes: server.body_limit_bytes,
             tools_body_limit_bytes: server.tools_body_limit_bytes,
             event_limit_bytes: server.event_limit_bytes,
+            trusted_proxies,
             ..HttpSettings::default()
         },
         auth: AuthSettings { api_keys: credentials.api_keys.iter().cloned().collect() },
@@ -208,8 +212,9 @@ fn settings(config: &Config, credentials: &Credentials) -> Settings {
         },
         initiation_budget: Duration::from_millis(config.recall.initiation_budget_ms),
         tool_deadline: Duration::from_millis(elevenlabs.tool_deadline_ms),
+        limits: config.limits.settings(),
         ..Settings::default()
-    }
+    })
 }
 
 fn seconds(secs: u64) -> i64 {

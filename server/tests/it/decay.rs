@@ -76,7 +76,7 @@ async fn a_link_shows_what_is_left_of_it_and_a_manual_one_stays_as_it_was_set() 
     let manual = hark.post("/v1/links", json!({"from": bees, "to": third, "weight": 0.7})).await.json;
     assert_eq!((&manual["weight"], &manual["used_at"]), (&json!(0.7), &Value::Null));
     let scope: Scope =
-        hark.app.engine.memory.memory_owner(hark.app.tenant(), &bees.as_str().into()).await.unwrap().unwrap();
+        hark.app.engine.memory.memory_owner(hark.app.default_tenant(), &bees.as_str().into()).await.unwrap().unwrap();
     let ends = [MemoryId::new(bees.clone()), MemoryId::new(ladder)];
     let link = Link::new(ends[0].clone(), ends[1].clone(), 0.9, LinkKind::Similar, hark.clock.now());
     hark.app.engine.memory.put_links(&scope, std::slice::from_ref(&link)).await.unwrap();
@@ -113,7 +113,8 @@ async fn the_schedule_of_one_worker_of_all_sees_to_it_every_six_hours() {
 
     // Another one fades, but nobody sweeps again before six hours have passed by the clock.
     let second = memory(&hark, json!({"content": "Owns a ladder.", "salience": 0.4, "decay_rate": 20.0})).await;
-    let scope = hark.app.engine.memory.memory_owner(hark.app.tenant(), &second.as_str().into()).await.unwrap().unwrap();
+    let scope =
+        hark.app.engine.memory.memory_owner(hark.app.default_tenant(), &second.as_str().into()).await.unwrap().unwrap();
     let mut old = hark.app.engine.memory.memories(&scope, &[second.as_str().into()]).await.unwrap();
     old[0].learnt_at -= Duration::days(200);
     old[0].reinforced_at -= Duration::days(200);
@@ -134,7 +135,8 @@ async fn a_link_is_used_by_an_answer_and_it_shows() {
     let hark = Harness::default();
     let bees = memory(&hark, json!({"content": "Keeps bees."})).await;
     let other = memory(&hark, json!({"content": "Xyz."})).await;
-    let scope = hark.app.engine.memory.memory_owner(hark.app.tenant(), &bees.as_str().into()).await.unwrap().unwrap();
+    let scope =
+        hark.app.engine.memory.memory_owner(hark.app.default_tenant(), &bees.as_str().into()).await.unwrap().unwrap();
     let link = Link::new(bees.as_str().into(), other.as_str().into(), 0.9, LinkKind::Similar, hark.clock.now());
     hark.app.engine.memory.put_links(&scope, &[link]).await.unwrap();
     let answer = ask(&hark, false).await;

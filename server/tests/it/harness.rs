@@ -2,6 +2,7 @@
 
 use super::fakes::{Facts, Letters, LettersBackend, Verbatim};
 use super::stores::{SwitchedJobs, SwitchedMemory};
+use super::switched_keys::SwitchedKeys;
 use super::switches::Switches;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -12,7 +13,7 @@ use hark_core::backend::Role;
 use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
 use hark_core::layer::{self, Breaker, CachedEmbedder, EmbeddingTiers, MeteredEmbedder, Resilience};
-use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
+use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeyStore, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::receipts::{ReceiptConfig, Recorder};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
 use hark_core::{Clock, Entropy};
@@ -21,6 +22,7 @@ use hark_server::app::{
 };
 use hark_server::elevenlabs::sign;
 use hark_server::http::router;
+use hark_server::middleware::limits::LimitSettings;
 use hark_server::telemetry;
 use hark_server::worker::Worker;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -43,6 +45,7 @@ pub(crate) struct Harness {
     pub(crate) switches: Arc<Switches>,
     pub(crate) extractor: Arc<Verbatim>,
     pub(crate) embedding: Arc<LettersBackend>,
+    pub(crate) keys: Arc<SwitchedKeys>,
     pub(crate) worker: Worker,
     router: Router,
 }
@@ -129,6 +132,8 @@ impl Harness {
                 ..ElevenLabsSettings::default()
             },
             http: HttpSettings { event_limit_bytes: 64 << 10, drain_limit_bytes: 256 << 10, ..HttpSettings::default() },
+            // The clock stands still: what comes is one burst, and most tests are about something else.
+            limits: LimitSettings { tools: None, webhooks: None, ..LimitSettings::default() },
             ..Settings::default()
         };
         change(&mut settings);
@@ -138,10 +143,18 @@ impl Harness {
             kind: "fake".to_owned(),
             backend: Some(embedding.clone()),
         };
+        let keys = Arc::new(SwitchedKeys { inner: RamKeyStore::default(), switches: switches.clone() });
         let app = App::new(engine, Default::default(), Default::default(), settings, vec![role], METRICS.clone())
+            .with_keys(Some(keys.clone()))
             .with_breakers(vec![("letters".to_owned(), breaker)]);
         let worker = Worker::new(app.clone(), WorkerSettings::default());
-        Self { router: router(app.clone()), app, clock, switches, extractor, embedding, worker }
+        Self { router: router(app.clone()), app, clock, switches, extractor, embedding, keys, worker }
+    }
+
+    /// The same on the same stores, as a process that has just started: no key was seen yet.
+    pub(crate) fn with_fresh_keys(self) -> Self {
+        let app = self.app.clone().with_keys(Some(self.keys.clone()));
+        Self { router: router(app.clone()), app, ..self }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -164,7 +177,12 @@ impl Harness {
     }
 
     pub(crate) async fn raw(&self, method: Method, path: &str, body: String) -> Answer {
-        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {KEY}"));
+        self.with_key(KEY, method, path, body).await
+    }
+
+    /// With this key.
+    pub(crate) async fn with_key(&self, key: &str, method: Method, path: &str, body: String) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
         self.send(request.body(Body::from(body)).expect("a request")).await
     }
 

@@ -125,7 +125,7 @@ async fn forgetting_takes_the_words_erasing_takes_everything_and_zero_days_keep_
     let user = answer["user_id"].as_str().unwrap();
     hark.call(Method::DELETE, &format!("/v1/users/{user}"), Value::Null).await;
     hark.get("/v1/conversations/conv_1").await.is_problem(404, "not_found");
-    let (tenant, conversation) = (hark.app.tenant().clone(), "conv_1".into());
+    let (tenant, conversation) = (hark.app.default_tenant().clone(), "conv_1".into());
     assert_eq!(hark.app.engine.memory.receipts_of(&tenant, &conversation).await.unwrap(), []);
 
     let none = Harness::keeping(0);

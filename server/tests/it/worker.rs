@@ -88,8 +88,8 @@ async fn the_first_question_after_a_call_knows_what_its_turns_mean_unless_nobody
         }
         hark.learn(&call("conv_1", "+4930111111", &["The parcel never arrived.", "It rained.", "Fine."])).await;
         let user = hark.get("/v1/users").await.json["items"][0]["id"].as_str().unwrap().to_owned();
-        let user = hark.app.people.by_reference(hark.app.tenant(), &user).await.unwrap().unwrap();
-        let scope = Scope { tenant: hark.app.tenant().clone(), caller: user.id };
+        let user = hark.app.people.by_reference(hark.app.default_tenant(), &user).await.unwrap().unwrap();
+        let scope = Scope { tenant: hark.app.default_tenant().clone(), caller: user.id };
         let hits = hark.app.recall.ask(&scope, &RecallQuery::new("parcel")).await.unwrap().hits;
         let by_meaning = hits.iter().filter_map(|hit| hit.parts.turn).any(|turn| turn.similarity != 0.0);
         assert_eq!(by_meaning, answers, "{hits:?}");
@@ -100,7 +100,7 @@ async fn the_first_question_after_a_call_knows_what_its_turns_mean_unless_nobody
 async fn what_no_attempt_can_mend_is_buried_at_once_with_its_reason() {
     let hark = Harness::default();
     let job = |name: &str, payload: Value| NewJob {
-        tenant: hark.app.tenant().clone(),
+        tenant: hark.app.default_tenant().clone(),
         name: name.to_owned(),
         key: payload.to_string(),
         payload,

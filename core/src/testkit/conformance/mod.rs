@@ -7,14 +7,16 @@ pub mod embedder;
 pub mod embeddings;
 pub mod extractor;
 pub mod job;
+pub mod keys;
 pub mod keyword;
+pub mod limits;
 pub mod memory;
 pub mod vector;
 
 #[cfg(test)]
 mod tests {
     /// Sources of a suite: first the file with the list, then those with behaviours.
-    const SUITES: [&[&str]; 9] = [
+    const SUITES: [&[&str]; 11] = [
         &[include_str!("chat.rs")],
         &[include_str!("classifier.rs")],
         &[include_str!("embedder.rs")],
@@ -28,6 +30,8 @@ mod tests {
             include_str!("job/lists.rs"),
             include_str!("job/settling.rs"),
         ],
+        &[include_str!("keys.rs")],
+        &[include_str!("limits.rs")],
         &[
             include_str!("keyword/mod.rs"),
             include_str!("keyword/durability.rs"),
@@ -44,6 +48,7 @@ mod tests {
             include_str!("memory/memories.rs"),
             include_str!("memory/people.rs"),
             include_str!("memory/receipts.rs"),
+            include_str!("memory/tenants.rs"),
         ],
         &[
             include_str!("vector/mod.rs"),

@@ -9,6 +9,7 @@ mod maintenance;
 mod memories;
 mod people;
 mod receipts;
+mod tenants;
 mod transfers;
 mod upkeep;
 
@@ -21,6 +22,7 @@ pub use maintenance::*;
 pub use memories::*;
 pub use people::*;
 pub use receipts::*;
+pub use tenants::*;
 pub use transfers::*;
 pub use upkeep::*;
 
@@ -181,6 +183,8 @@ macro_rules! memory_store_suite {
                 writes_of_others_leave_the_revision_alone,
                 a_cursor_that_is_not_ours_is_invalid,
                 the_store_answers,
+                // tenants
+                two_tenants_never_meet,
             ]
         );
     };
