@@ -41,6 +41,9 @@ impl Sandbox {
             .env("HARK_SERVER__DATA_DIR", self.folder.join("data"))
             .env("HARK_AUTH__API_KEYS", format!("[\"{}\"]", Server::KEY))
             .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{}\"]", Server::SECRET))
+            // A harness asks as one address with one key what a day's callers would.
+            .env("HARK_LIMITS__TOOLS_PER_MINUTE", "0")
+            .env("HARK_LIMITS__WEBHOOKS_PER_MINUTE", "0")
             .env("HARK_LOG__LEVEL", "warn");
         command
     }

@@ -46,6 +46,9 @@ impl Home {
             .env("HARK_AUTH__API_KEYS", format!("[\"{KEY}\"]"))
             .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{SECRET}\"]"))
             .env("HARK_WORKER__LEASE_SECS", "5")
+            // Load is put on it by one address with one key.
+            .env("HARK_LIMITS__TOOLS_PER_MINUTE", "0")
+            .env("HARK_LIMITS__WEBHOOKS_PER_MINUTE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
