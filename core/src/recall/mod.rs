@@ -114,10 +114,10 @@ impl Recall {
         }
         times.score = step.elapsed();
 
-        let most = evidence::most_words(query.limit, self.config.answer_words);
         if let Some(turns) = &turns {
             evidence::join(turns, &mut hits, query.limit);
         }
+        let most = evidence::most_words(query.limit, self.config.answer_words);
         let mut room = answer::shorten(&mut hits, query.limit, most);
         let from_archive = !query.include_archived && hits.iter().any(score::is_faded);
 

@@ -92,7 +92,7 @@ pub struct Excerpt {
     pub speaker: Speaker,
     /// The turn, or the part of it that is worth its words.
     pub text: String,
-    /// What was said just before, by the other side as a rule; empty unless there was room for it.
+    /// What was said just before, by the other side as a rule; empty unless it answers too, or there was room for it.
     pub before: Vec<Said>,
     /// What was said just after.
     pub after: Vec<Said>,

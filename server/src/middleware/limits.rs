@@ -4,6 +4,7 @@
 use super::client::ClientAddress;
 use super::principal::{KeyName, Principal};
 use crate::app::App;
+use crate::config::LimitsConfig;
 use crate::http::error::Problem;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -71,17 +72,7 @@ pub struct LimitSettings {
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self {
-            tools: Some(Quota::per_minute(100)),
-            webhooks: Some(Quota::per_minute(200)),
-            auth_failures: Some(Quota::per_minute(30)),
-            refuse_events: false,
-            concurrent_calls: 256,
-            concurrent_requests: 64,
-            concurrent_events: 64,
-            request_timeout: Duration::from_secs(60),
-            event_timeout: Duration::from_secs(120),
-        }
+        LimitsConfig::default().settings()
     }
 }
 
@@ -142,7 +133,7 @@ pub async fn within_rate(
     let Some(rate) = rate(&app, group, address, principal).await else { return Ok(next.run(request).await) };
     if let Err(reason) = rate.verdict {
         count(group, reason);
-        let mut refused = Problem::limited(rate.ruling.retry_after).into_response();
+        let mut refused = rate.problem().into_response();
         rate.tell(refused.headers_mut());
         return Err(refused);
     }

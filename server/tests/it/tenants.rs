@@ -9,6 +9,7 @@ use axum::http::Method;
 use hark_server::app::Secret;
 use hark_server::elevenlabs::sign;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -244,7 +245,7 @@ fn quietly(test: impl Future<Output = Result<(), TestCaseError>>) -> Result<(), 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, rng_seed: RngSeed::Fixed(20_261_125), ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_of_one_tenant_is_ever_told_to_another(steps in proptest::collection::vec(step(), 60..120)) {

@@ -36,12 +36,12 @@ fn side(spoken: &Spoken, host: &Excerpt, turn: &Excerpt) -> Option<Side> {
     }
     let index = &spoken.index;
     let at = index.place(&turn.conversation, turn.turn)?;
-    let stands = |turn: Option<&u32>| index.place(&host.conversation, *turn?);
-    let turns = host.turns();
-    if index.after(at).is_some_and(|next| Some(next) == stands(turns.first())) {
+    let number = |place: Option<usize>| place.map(|place| index.turns()[place].turn);
+    let shown = host.turns();
+    if number(index.after(at)) == shown.first().copied() {
         return Some(Side::Before);
     }
-    index.before(at).is_some_and(|previous| Some(previous) == stands(turns.last())).then_some(Side::After)
+    (number(index.before(at)) == shown.last().copied()).then_some(Side::After)
 }
 
 fn said(turn: &Excerpt) -> Said {
