@@ -104,7 +104,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_261_125), ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_261_125), failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn whatever_comes_when_no_minute_sees_more_than_a_burst_and_a_minutes_worth(

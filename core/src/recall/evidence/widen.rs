@@ -32,7 +32,8 @@ pub(in crate::recall) fn widen(spoken: &Spoken, hits: &mut [Hit], excerpt_words:
     let mut shown: HashSet<usize> = hits
         .iter()
         .filter_map(Hit::excerpt)
-        .filter_map(|excerpt| index.place(&excerpt.conversation, excerpt.turn))
+        .flat_map(|excerpt| excerpt.turns().into_iter().map(|turn| (&excerpt.conversation, turn)))
+        .filter_map(|(conversation, turn)| index.place(conversation, turn))
         // What is no longer true is not shown beside anything either.
         .chain(spoken.stale.iter().copied())
         .collect();
