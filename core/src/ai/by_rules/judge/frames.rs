@@ -49,7 +49,7 @@ pattern!(
 );
 pattern!(
     ATTRIBUTE,
-    r"^(?i:the |their )?(?i:(?:new|current|right|correct|main) )?(?P<what>[A-Za-z][\w -]{2,40}?)(?: is|:)(?: now)? (?P<v>[A-Z0-9][^,;]*)"
+    r"^(?i:the |their )?(?i:(?:new|current|right|correct|main) )?(?P<what>[A-Za-z][\w -]{2,40}?)(?: is|(?P<colon>:))(?: now)? (?P<v>[A-Z0-9][^,;]*)"
 );
 pattern!(BORN, r"(?i)\bdate of birth (?:is|:)");
 pattern!(
@@ -198,13 +198,24 @@ fn born(old: (&str, &Values), new: (&str, &Values)) -> Option<Compared> {
     Some(if super::values::on_other_days(old.1, new.1) { Compared::Replaced } else { Compared::Equal })
 }
 
+/// Words of a value at most; more are a sentence.
+const LONGEST_VALUE: usize = 8;
+
+/// Whether what stands before a colon cannot be the name of somebody: after its first word, there is one in small letters.
+fn is_common(what: &str) -> bool {
+    what.split_whitespace().skip(1).any(|word| word.starts_with(char::is_lowercase))
+}
+
 /// "Contact person is Maria", "Contact person is Jan": something named that is somebody or so much.
 fn attribute(old: &str, new: &str, whole: &str) -> Option<Compared> {
     let read = |text: &str| {
         let found = ATTRIBUTE.captures(text)?;
         // A person may have several of them, and so may a name.
         let several = super::PEOPLE.is_match(&found["what"]) || found["what"].contains("name");
-        (!several).then(|| (words::plain(&found["what"]), words::plain(&found["v"])))
+        // "Anna: Thanks, bye.": somebody speaks, and says many things.
+        let speaks = found.name("colon").is_some() && !is_common(&found["what"]);
+        let long = found["v"].split_whitespace().count() > LONGEST_VALUE;
+        (!several && !speaks && !long).then(|| (words::plain(&found["what"]), words::plain(&found["v"])))
     };
     let ((what, before), (other, after)) = (read(old)?, read(new)?);
     if what != other || cues::adds(whole) {

@@ -38,6 +38,21 @@ fn a_later_value_of_a_thing_of_which_there_is_one_gives_way() {
 }
 
 #[test]
+fn what_somebody_says_after_their_name_is_no_value_of_it() {
+    all(
+        Verdict::Unrelated,
+        &[
+            ("Anna: Thanks!", "Anna: Great."),
+            ("Caller: The parcel never came.", "Caller: I would like a refund."),
+            ("Anna: I went to the concert yesterday and it was wonderful.", "Anna: My son starts school in May."),
+            ("Anna Smith: Yes please.", "Anna Smith: Tomorrow would be fine."),
+            ("My opinion is That was a long day with far too many calls.", "My opinion is Nobody should have to wait."),
+        ],
+    );
+    all(Verdict::Update, &[("Contact person: Maria Lopez", "Contact person: Jan Novak")]);
+}
+
+#[test]
 fn what_ended_was_cancelled_or_came_to_its_next_state_gives_way() {
     all(
         Verdict::Update,
