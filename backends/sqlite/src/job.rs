@@ -4,15 +4,43 @@ use crate::db::Db;
 use crate::error::Fault;
 use crate::page::{After, as_i64, limit, page, rows};
 use crate::row::{self, id_list, json, micros};
+use crate::turns;
 use async_trait::async_trait;
 use hark_core::store::{
-    Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled,
+    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob,
+    PastFailure, QueueStats, Settled,
 };
 use hark_core::{EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 use std::sync::Arc;
 use tokio::sync::Notify;
+
+/// A statement that ends an attempt which came to nothing. Of the failures the last ones are kept; what cannot be read of
+/// them is not worth a job that could never be settled.
+macro_rules! failed {
+    ($set:literal) => {
+        concat!(
+            "UPDATE jobs SET ",
+            $set,
+            ", run_at = coalesce(?6, run_at), last_error = ?3, lease_token = NULL, lease_until = NULL,
+                failures = json_insert(
+                    CASE WHEN NOT json_valid(failures) THEN '[]'
+                         WHEN json_array_length(failures) >= ?5 THEN json_remove(failures, '$[0]')
+                         ELSE failures END, '$[#]', json(?4))
+             WHERE id = ?1 AND lease_token = ?2"
+        )
+    };
+}
+
+const RETRY: &str = failed!("state = 'retrying'");
+const POSTPONE: &str = failed!("state = 'retrying', attempts = max(attempts - 1, 0)");
+const BURY: &str = failed!("state = 'dead'");
+
+/// What a job starts over with.
+const REVIVE: &str = "UPDATE jobs SET state = 'pending', attempts = 0, run_at = ?1
+     WHERE tenant = ?2 AND (?3 IS NULL AND state = 'dead' AND (?4 IS NULL OR name = ?4)
+                            OR id = ?3 AND state IN ('dead', 'discarded'))";
 
 type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
@@ -95,32 +123,48 @@ impl SqliteQueue {
             return Ok(Vec::new());
         }
         let mut tx = self.db.begin().await?;
-        // Two branches, each along its own partial index; whatever else the queue holds is not looked at.
+        let (chosen, after_loss) = match turns::lost(&mut tx, now).await? {
+            Some(lost) => (vec![lost], true),
+            None => (turns::next(&mut tx, limit, now).await?, false),
+        };
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
         let rows = sqlx::query(
             "UPDATE jobs
              SET state = 'running', attempts = attempts + 1, lease_token = ?1 || ':' || id, lease_until = ?2
-             WHERE id IN (
-                 SELECT id FROM (
-                     SELECT * FROM (
-                         SELECT id, run_at, created_at FROM jobs
-                         WHERE state IN ('pending', 'retrying') AND run_at <= ?3
-                         ORDER BY run_at, created_at, id LIMIT ?4)
-                     UNION ALL
-                     SELECT id, run_at, created_at FROM jobs WHERE state = 'running' AND lease_until <= ?3)
-                 ORDER BY run_at, created_at, id LIMIT ?4)
+             WHERE id IN (SELECT value FROM json_each(?3))
              RETURNING *",
         )
         .bind(token)
         .bind(micros(until))
-        .bind(micros(now))
-        .bind(as_i64(limit))
+        .bind(id_list(chosen.iter().map(String::as_str))?)
         .fetch_all(&mut *tx)
         .await?;
-        let mut leases = rows.iter().map(|row| lease(row, until)).collect::<Result<Vec<_>, _>>()?;
+        let mut leases = rows.iter().map(|row| lease(row, until, after_loss)).collect::<Result<Vec<_>, _>>()?;
         tx.commit().await?;
         // RETURNING promises no order.
-        leases.sort_by(|x, y| order(&x.job).cmp(&order(&y.job)));
+        leases.sort_by_key(|lease| chosen.iter().position(|id| id == lease.job.id.as_str()));
         Ok(leases)
+    }
+
+    /// Ends an attempt that came to nothing; `statement` is one of those made with `failed!`.
+    async fn fail(
+        &self,
+        lease: &Lease,
+        statement: &'static str,
+        at: Option<Timestamp>,
+        failure: &Failure,
+    ) -> Result<Settled, Fault> {
+        let past = PastFailure { at: failure.at, attempt: lease.job.attempts, kind: failure.kind.name().to_owned() };
+        let query = held(sqlx::query(statement), lease)
+            .bind(failure.text.clone())
+            .bind(json(&past)?)
+            .bind(as_i64(FAILURES_KEPT))
+            .bind(at.map(micros));
+        let done = query.execute(&self.db.writer).await?;
+        self.announce();
+        Ok(settled(done.rows_affected()))
     }
 
     /// Runs a single statement that touches the job only as long as the lease holds. Binds the lease last.
@@ -146,18 +190,44 @@ impl SqliteQueue {
         Ok(Settled::Done)
     }
 
-    async fn revive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool, Fault> {
+    /// Lets one job start over, or all dead ones, of that name if one is given.
+    async fn revive(
+        &self,
+        tenant: &TenantId,
+        id: Option<&JobId>,
+        name: Option<&str>,
+        now: Timestamp,
+    ) -> Result<u64, Fault> {
+        let done = sqlx::query(REVIVE)
+            .bind(micros(now))
+            .bind(tenant.as_str())
+            .bind(id.map(JobId::as_str))
+            .bind(name)
+            .execute(&self.db.writer)
+            .await?;
+        self.announce();
+        Ok(done.rows_affected())
+    }
+
+    async fn give_up(&self, tenant: &TenantId, id: &JobId, discard: &Discard) -> Result<bool, Fault> {
         let done = sqlx::query(
-            "UPDATE jobs SET state = 'pending', attempts = 0, run_at = ?, last_error = NULL
-             WHERE tenant = ? AND id = ? AND state = 'dead'",
+            "UPDATE jobs SET state = 'discarded', discard = ? WHERE tenant = ? AND id = ? AND state = 'dead'",
         )
-        .bind(micros(now))
+        .bind(json(discard)?)
         .bind(tenant.as_str())
         .bind(id.as_str())
         .execute(&self.db.writer)
         .await?;
-        self.announce();
         Ok(done.rows_affected() > 0)
+    }
+
+    async fn read(&self, tenant: &TenantId, id: &JobId) -> Result<Option<Job>, Fault> {
+        let row = sqlx::query("SELECT * FROM jobs WHERE tenant = ? AND id = ?")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.db.reader)
+            .await?;
+        row.as_ref().map(row::job).transpose()
     }
 
     async fn read_page(
@@ -193,6 +263,7 @@ impl SqliteQueue {
                     count(*) FILTER (WHERE state = 'running')  AS running,
                     count(*) FILTER (WHERE state = 'retrying') AS retrying,
                     count(*) FILTER (WHERE state = 'dead')     AS dead,
+                    count(*) FILTER (WHERE state = 'discarded') AS discarded,
                     min(run_at) FILTER (WHERE run_at <= ?2 AND (state IN ('pending', 'retrying')
                                                  OR state = 'running' AND lease_until <= ?2)) AS oldest
              FROM jobs WHERE ?1 IS NULL OR tenant = ?1",
@@ -208,17 +279,21 @@ impl SqliteQueue {
             running: number("running")?,
             retrying: number("retrying")?,
             dead: number("dead")?,
+            discarded: number("discarded")?,
             oldest_pending_secs: u64::try_from(waited).unwrap_or(0) / 1_000_000,
         })
     }
 }
 
-/// Enqueues a job, unless one of its key is there.
+/// Enqueues a job, unless one of its key is there that was not given up.
 async fn insert(connection: &mut SqliteConnection, job: &NewJob, now: Timestamp) -> Result<(), Fault> {
     sqlx::query(
         "INSERT INTO jobs (id, tenant, name, key, payload, state, run_at, created_at)
          VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)
-         ON CONFLICT (id) DO NOTHING",
+         ON CONFLICT (id) DO UPDATE
+         SET payload = excluded.payload, state = 'pending', attempts = 0, run_at = excluded.run_at,
+             created_at = excluded.created_at, last_error = NULL, failures = '[]'
+         WHERE state = 'discarded'",
     )
     .bind(job.id().to_string())
     .bind(job.tenant.as_str())
@@ -241,12 +316,8 @@ fn settled(rows: u64) -> Settled {
     if rows > 0 { Settled::Done } else { Settled::Lost }
 }
 
-fn lease(row: &SqliteRow, until: Timestamp) -> Result<Lease, Fault> {
-    Ok(Lease { job: row::job(row)?, token: row.try_get("lease_token")?, until })
-}
-
-fn order(job: &Job) -> (Timestamp, Timestamp, &JobId) {
-    (job.run_at, job.created_at, &job.id)
+fn lease(row: &SqliteRow, until: Timestamp, after_loss: bool) -> Result<Lease, Fault> {
+    Ok(Lease { job: row::job(row)?, token: row.try_get("lease_token")?, until, after_loss })
 }
 
 #[async_trait]
@@ -280,29 +351,12 @@ impl JobQueue for SqliteQueue {
         self.db.named("sqlite.complete", self.finish(lease, follow_ups, now).await)
     }
 
-    async fn retry(&self, lease: &Lease, at: Timestamp, error: &str) -> Result<Settled> {
-        let query = sqlx::query(
-            "UPDATE jobs SET state = 'retrying', run_at = ?, last_error = ?, lease_token = NULL, lease_until = NULL
-             WHERE id = ? AND lease_token = ?",
-        )
-        .bind(micros(at))
-        .bind(error.to_owned());
-        let settled = self.settle(lease, query).await;
-        self.announce();
-        self.db.named("sqlite.retry", settled)
+    async fn retry(&self, lease: &Lease, at: Timestamp, failure: &Failure) -> Result<Settled> {
+        self.db.named("sqlite.retry", self.fail(lease, RETRY, Some(at), failure).await)
     }
 
-    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled> {
-        let query = sqlx::query(
-            "UPDATE jobs SET state = 'retrying', attempts = max(attempts - 1, 0), run_at = ?, last_error = ?,
-                 lease_token = NULL, lease_until = NULL
-             WHERE id = ? AND lease_token = ?",
-        )
-        .bind(micros(at))
-        .bind(reason.to_owned());
-        let settled = self.settle(lease, query).await;
-        self.announce();
-        self.db.named("sqlite.postpone", settled)
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &Failure) -> Result<Settled> {
+        self.db.named("sqlite.postpone", self.fail(lease, POSTPONE, Some(at), reason).await)
     }
 
     async fn release(&self, lease: &Lease) -> Result<Settled> {
@@ -316,17 +370,25 @@ impl JobQueue for SqliteQueue {
         self.db.named("sqlite.release", settled)
     }
 
-    async fn bury(&self, lease: &Lease, error: &str) -> Result<Settled> {
-        let query = sqlx::query(
-            "UPDATE jobs SET state = 'dead', last_error = ?, lease_token = NULL, lease_until = NULL
-             WHERE id = ? AND lease_token = ?",
-        )
-        .bind(error.to_owned());
-        self.db.named("sqlite.bury", self.settle(lease, query).await)
+    async fn bury(&self, lease: &Lease, failure: &Failure) -> Result<Settled> {
+        self.db.named("sqlite.bury", self.fail(lease, BURY, None, failure).await)
     }
 
     async fn redrive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool> {
-        self.db.named("sqlite.redrive", self.revive(tenant, id, now).await)
+        let revived = self.revive(tenant, Some(id), None, now).await;
+        self.db.named("sqlite.redrive", revived.map(|count| count > 0))
+    }
+
+    async fn redrive_all(&self, tenant: &TenantId, name: Option<&str>, now: Timestamp) -> Result<u64> {
+        self.db.named("sqlite.redrive_all", self.revive(tenant, None, name, now).await)
+    }
+
+    async fn discard(&self, tenant: &TenantId, id: &JobId, discard: &Discard) -> Result<bool> {
+        self.db.named("sqlite.discard", self.give_up(tenant, id, discard).await)
+    }
+
+    async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Option<Job>> {
+        self.db.named("sqlite.find_job", self.read(tenant, id).await)
     }
 
     async fn list(&self, tenant: &TenantId, filter: &JobFilter, page: &PageRequest) -> Result<Page<Job>> {

@@ -12,6 +12,7 @@ mod memory;
 mod migrate;
 mod page;
 mod row;
+mod turns;
 
 pub use backend::SqliteFactory;
 pub use config::{SqliteConfig, Synchronous};

@@ -263,12 +263,16 @@ pub(crate) fn job(row: &SqliteRow) -> Result<Job, Fault> {
         tenant: text(row, "tenant")?,
         name: text(row, "name")?,
         key: text(row, "key")?,
-        payload: from_json(row, "payload")?,
+        // One row that cannot be read must not keep all others from being leased: whoever handles it finds nothing
+        // to work on, and buries it.
+        payload: from_json(row, "payload").unwrap_or_default(),
         state: JobState::parse(row.try_get("state")?).ok_or(Fault::Stored("state"))?,
         attempts: unsigned(row, "attempts")?,
         run_at: time(row, "run_at")?,
         created_at: time(row, "created_at")?,
         last_error: row.try_get("last_error")?,
+        failures: from_json(row, "failures").unwrap_or_default(),
+        discard: row.try_get::<Option<&str>, _>("discard")?.and_then(|text| serde_json::from_str(text).ok()),
     })
 }
 

@@ -2,10 +2,13 @@
 
 use super::locked;
 use super::page::latest_first;
-use crate::store::{Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled};
+use crate::store::{
+    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob,
+    PastFailure, QueueStats, Settled,
+};
 use crate::{EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
@@ -21,39 +24,97 @@ impl Row {
         match (self.job.state, &self.lease) {
             (JobState::Pending | JobState::Retrying, _) => self.job.run_at <= now,
             (JobState::Running, Some((_, until))) => *until <= now,
-            (JobState::Running, None) | (JobState::Dead, _) => false,
+            (JobState::Running, None) | (JobState::Dead | JobState::Discarded, _) => false,
         }
     }
+}
+
+/// Notes what an attempt came to.
+fn note(job: &mut Job, failure: &Failure) {
+    if job.failures.len() >= FAILURES_KEPT {
+        job.failures.remove(0);
+    }
+    let Failure { at, kind, text } = failure;
+    job.failures.push(PastFailure { at: *at, attempt: job.attempts, kind: kind.name().to_owned() });
+    job.last_error = Some(text.clone());
+}
+
+/// Lets a job start over.
+fn revive(job: &mut Job, now: Timestamp) {
+    job.state = JobState::Pending;
+    job.attempts = 0;
+    job.run_at = now;
 }
 
 #[derive(Debug, Default)]
 struct State {
     events: BTreeMap<(TenantId, EventId), Event>,
     jobs: BTreeMap<JobId, Row>,
+    /// Who was served last, of those who wait.
+    turn: Option<TenantId>,
 }
 
 impl State {
     /// Enqueues jobs whose keys are free. Whether there were any.
     fn enqueue(&mut self, jobs: &[NewJob], now: Timestamp) -> bool {
-        let before = self.jobs.len();
+        let mut any = false;
         for new in jobs {
-            self.jobs.entry(new.id()).or_insert_with(|| Row {
-                job: Job {
-                    id: new.id(),
-                    tenant: new.tenant.clone(),
-                    name: new.name.clone(),
-                    key: new.key.clone(),
-                    payload: new.payload.clone(),
-                    state: JobState::Pending,
-                    attempts: 0,
-                    run_at: new.run_at,
-                    created_at: now,
-                    last_error: None,
-                },
-                lease: None,
-            });
+            let there = self.jobs.get(&new.id());
+            if there.is_some_and(|row| row.job.state != JobState::Discarded) {
+                continue;
+            }
+            let job = Job {
+                id: new.id(),
+                tenant: new.tenant.clone(),
+                name: new.name.clone(),
+                key: new.key.clone(),
+                payload: new.payload.clone(),
+                state: JobState::Pending,
+                attempts: 0,
+                run_at: new.run_at,
+                created_at: now,
+                last_error: None,
+                failures: Vec::new(),
+                discard: there.and_then(|row| row.job.discard.clone()),
+            };
+            self.jobs.insert(new.id(), Row { job, lease: None });
+            any = true;
         }
-        self.jobs.len() > before
+        any
+    }
+
+    /// The job whose lease ran out longest ago, if any did.
+    fn lost(&self, now: Timestamp) -> Option<JobId> {
+        let ends = self.jobs.iter().filter(|(_, row)| row.may_run(now));
+        let ends = ends.filter_map(|(id, row)| row.lease.as_ref().map(|(_, until)| (until, id)));
+        ends.min().map(|(_, id)| id.clone())
+    }
+
+    /// Up to `limit` jobs that wait and may run, by turns of their tenants.
+    fn by_turns(&mut self, limit: usize, now: Timestamp) -> Vec<JobId> {
+        let mut waiting: BTreeMap<&TenantId, Vec<_>> = BTreeMap::new();
+        for (id, row) in self.jobs.iter().filter(|(_, row)| row.may_run(now)) {
+            waiting.entry(&row.job.tenant).or_default().push((row.job.run_at, row.job.created_at, id));
+        }
+        let (mut after, mut upto) = (Vec::new(), Vec::new());
+        for (tenant, mut jobs) in waiting {
+            jobs.sort();
+            let passed = self.turn.as_ref().is_some_and(|turn| tenant <= turn);
+            let part = if passed { &mut upto } else { &mut after };
+            part.push((tenant, VecDeque::from(jobs)));
+        }
+        let mut round: VecDeque<_> = after.into_iter().chain(upto).collect();
+        let (mut chosen, mut turn) = (Vec::new(), None);
+        while chosen.len() < limit
+            && let Some((tenant, mut jobs)) = round.pop_front()
+        {
+            let Some((_, _, id)) = jobs.pop_front() else { continue };
+            chosen.push(id.clone());
+            turn = Some(tenant.clone());
+            round.push_back((tenant, jobs));
+        }
+        self.turn = turn.or(self.turn.take());
+        chosen
     }
 
     /// The row, if the lease still holds it.
@@ -124,23 +185,22 @@ impl JobQueue for RamJobQueue {
     }
 
     async fn lease(&self, token: &str, limit: usize, until: Timestamp, now: Timestamp) -> Result<Vec<Lease>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let mut state = self.state();
-        let mut ready: Vec<_> = state
-            .jobs
-            .iter()
-            .filter(|(_, row)| row.may_run(now))
-            .map(|(id, row)| (row.job.run_at, row.job.created_at, id.clone()))
-            .collect();
-        ready.sort();
-        ready.truncate(limit);
-        let mut leases = Vec::with_capacity(ready.len());
-        for (_, _, id) in ready {
+        let (chosen, after_loss) = match state.lost(now) {
+            Some(lost) => (vec![lost], true),
+            None => (state.by_turns(limit, now), false),
+        };
+        let mut leases = Vec::with_capacity(chosen.len());
+        for id in chosen {
             let Some(row) = state.jobs.get_mut(&id) else { continue };
             let token = format!("{token}/{id}");
             row.lease = Some((token.clone(), until));
             row.job.state = JobState::Running;
             row.job.attempts += 1;
-            leases.push(Lease { job: row.job.clone(), token, until });
+            leases.push(Lease { job: row.job.clone(), token, until, after_loss });
         }
         Ok(leases)
     }
@@ -164,20 +224,20 @@ impl JobQueue for RamJobQueue {
         Ok(Settled::Done)
     }
 
-    async fn retry(&self, lease: &Lease, at: Timestamp, error: &str) -> Result<Settled> {
+    async fn retry(&self, lease: &Lease, at: Timestamp, failure: &Failure) -> Result<Settled> {
         Ok(self.state().settle(lease, |job| {
+            note(job, failure);
             job.state = JobState::Retrying;
             job.run_at = at;
-            job.last_error = Some(error.to_owned());
         }))
     }
 
-    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled> {
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &Failure) -> Result<Settled> {
         Ok(self.state().settle(lease, |job| {
+            note(job, reason);
             job.attempts = job.attempts.saturating_sub(1);
             job.state = JobState::Retrying;
             job.run_at = at;
-            job.last_error = Some(reason.to_owned());
         }))
     }
 
@@ -190,22 +250,47 @@ impl JobQueue for RamJobQueue {
         Ok(settled)
     }
 
-    async fn bury(&self, lease: &Lease, error: &str) -> Result<Settled> {
+    async fn bury(&self, lease: &Lease, failure: &Failure) -> Result<Settled> {
         Ok(self.state().settle(lease, |job| {
+            note(job, failure);
             job.state = JobState::Dead;
-            job.last_error = Some(error.to_owned());
         }))
     }
 
     async fn redrive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool> {
         let mut state = self.state();
-        let dead = |row: &&mut Row| row.job.tenant == *tenant && row.job.state == JobState::Dead;
-        let Some(row) = state.jobs.get_mut(id).filter(dead) else { return Ok(false) };
-        row.job.state = JobState::Pending;
-        row.job.attempts = 0;
-        row.job.run_at = now;
+        let at_rest = |row: &&mut Row| matches!(row.job.state, JobState::Dead | JobState::Discarded);
+        let Some(row) = state.jobs.get_mut(id).filter(|row| row.job.tenant == *tenant).filter(at_rest) else {
+            return Ok(false);
+        };
+        revive(&mut row.job, now);
         self.wake();
         Ok(true)
+    }
+
+    async fn redrive_all(&self, tenant: &TenantId, name: Option<&str>, now: Timestamp) -> Result<u64> {
+        let mut state = self.state();
+        let dead = state.jobs.values_mut().map(|row| &mut row.job).filter(|job| {
+            job.tenant == *tenant && job.state == JobState::Dead && name.is_none_or(|wanted| job.name == wanted)
+        });
+        let revived = dead.map(|job| revive(job, now)).count();
+        drop(state);
+        self.wake();
+        Ok(revived as u64)
+    }
+
+    async fn discard(&self, tenant: &TenantId, id: &JobId, discard: &Discard) -> Result<bool> {
+        let mut state = self.state();
+        let dead = |row: &&mut Row| row.job.tenant == *tenant && row.job.state == JobState::Dead;
+        let Some(row) = state.jobs.get_mut(id).filter(dead) else { return Ok(false) };
+        row.job.state = JobState::Discarded;
+        row.job.discard = Some(discard.clone());
+        Ok(true)
+    }
+
+    async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Option<Job>> {
+        let state = self.state();
+        Ok(state.jobs.get(id).map(|row| &row.job).filter(|job| job.tenant == *tenant).cloned())
     }
 
     async fn list(&self, tenant: &TenantId, filter: &JobFilter, page: &PageRequest) -> Result<Page<Job>> {
@@ -226,6 +311,7 @@ impl JobQueue for RamJobQueue {
                 JobState::Running => stats.running += 1,
                 JobState::Retrying => stats.retrying += 1,
                 JobState::Dead => stats.dead += 1,
+                JobState::Discarded => stats.discarded += 1,
             }
             if row.may_run(now) {
                 let age = u64::try_from((now - row.job.run_at).num_seconds()).unwrap_or(0);

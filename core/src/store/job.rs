@@ -1,7 +1,7 @@
 //! Durable work, and the inbox of raw events it starts from.
 
 use crate::crypt::Sealed;
-use crate::{EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
+use crate::{Error, ErrorKind, EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -68,6 +68,8 @@ pub enum JobState {
     Retrying,
     /// Failed for good; waits for a person.
     Dead,
+    /// Was dead, and a person gave it up: kept for the record, never run.
+    Discarded,
 }
 
 impl JobState {
@@ -78,13 +80,58 @@ impl JobState {
             Self::Running => "running",
             Self::Retrying => "retrying",
             Self::Dead => "dead",
+            Self::Discarded => "discarded",
         }
     }
 
     /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Running, Self::Retrying, Self::Dead].into_iter().find(|s| s.name() == name)
+        let all = [Self::Pending, Self::Running, Self::Retrying, Self::Dead, Self::Discarded];
+        all.into_iter().find(|s| s.name() == name)
     }
+}
+
+/// Why an attempt came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The kind of error.
+    pub kind: ErrorKind,
+    /// The error's text; holds nobody's words.
+    pub text: String,
+}
+
+impl Failure {
+    /// What `error` says, at `now`.
+    pub fn of(error: &Error, now: Timestamp) -> Self {
+        Self { at: now, kind: error.kind(), text: error.to_string() }
+    }
+}
+
+/// An attempt that came to nothing, as it is kept: without a text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastFailure {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Which attempt it was, from 1.
+    pub attempt: u32,
+    /// The kind of error, by its stable name.
+    pub kind: String,
+}
+
+/// So many of a job's last failures are kept.
+pub const FAILURES_KEPT: usize = 10;
+
+/// That a person gave a job up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discard {
+    /// When.
+    pub at: Timestamp,
+    /// Who: the id of the key that was shown, `configured`, or `folder`.
+    pub by: String,
+    /// Why, in the words of whoever did it.
+    pub reason: String,
 }
 
 /// A job as a list shows it.
@@ -110,6 +157,10 @@ pub struct Job {
     pub created_at: Timestamp,
     /// The last error's text; holds nobody's words.
     pub last_error: Option<String>,
+    /// The last attempts that came to nothing, postponed ones among them, oldest first; [`FAILURES_KEPT`] at the most.
+    pub failures: Vec<PastFailure>,
+    /// The last time it was given up, also when it was taken up again since.
+    pub discard: Option<Discard>,
 }
 
 /// The right to work on a job until it runs out.
@@ -121,6 +172,8 @@ pub struct Lease {
     pub token: String,
     /// When it runs out.
     pub until: Timestamp,
+    /// Whether the lease before this one ran out: its holder was killed, hangs, or was brought down by this very job.
+    pub after_loss: bool,
 }
 
 /// What became of a settlement.
@@ -152,6 +205,8 @@ pub struct QueueStats {
     pub retrying: u64,
     /// Failed for good.
     pub dead: u64,
+    /// Given up by a person.
+    pub discarded: u64,
     /// Age of the oldest job that could run now, in seconds; 0 when there is none.
     pub oldest_pending_secs: u64,
 }
@@ -170,12 +225,20 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64>;
 
     /// Enqueues jobs, all or none. One whose key is already waiting or running is left as it is; a dead one is
-    /// left dead.
+    /// left dead. One that was given up is no longer in the way: the new one takes its place and starts over, and keeps
+    /// only its [`Job::discard`].
     async fn enqueue(&self, jobs: &[NewJob], now: Timestamp) -> Result<()>;
 
-    /// Leases up to `limit` jobs that may run at `now`: those that wait, and those whose lease has run out.
-    /// Earliest `run_at` first (ties by creation, then id). No two leases of one job are valid at once.
-    /// `token` must be unique to this call; each lease's token is made from it.
+    /// Leases up to `limit` jobs that may run at `now`: those that wait, and those whose lease has run out. No two leases
+    /// of one job are valid at once. `token` must be unique to this call; each lease's token is made from it.
+    ///
+    /// Fair across tenants: each tenant whose jobs may run is served one of them in its turn, in the order of the
+    /// tenants' ids, and the next call goes on where this one stopped, whoever calls. So while a tenant waits, every other
+    /// one is served once at the most. Within a tenant, earliest `run_at` first (ties by creation, then id). The leases
+    /// come in the order in which they were given.
+    ///
+    /// A job whose lease has run out comes before all others, the longest lost one first, and alone: what brings its
+    /// process down is to bring down nothing else. It is not counted as its tenant's turn.
     async fn lease(&self, token: &str, limit: usize, until: Timestamp, now: Timestamp) -> Result<Vec<Lease>>;
 
     /// Prolongs a lease.
@@ -185,20 +248,32 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
     async fn complete(&self, lease: &Lease, follow_ups: &[NewJob], now: Timestamp) -> Result<Settled>;
 
     /// Gives a job back for another attempt at `at`.
-    async fn retry(&self, lease: &Lease, at: Timestamp, error: &str) -> Result<Settled>;
+    async fn retry(&self, lease: &Lease, at: Timestamp, failure: &Failure) -> Result<Settled>;
 
     /// Gives a job back for another attempt at `at`, without counting this one: what it needs is away, and that is
     /// no fault of the job's. It waits as `Retrying`, with the reason as its last error.
-    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled>;
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &Failure) -> Result<Settled>;
 
     /// Gives a job back as if it had not been started: the attempt does not count. For shutting down.
     async fn release(&self, lease: &Lease) -> Result<Settled>;
 
     /// Buries a job.
-    async fn bury(&self, lease: &Lease, error: &str) -> Result<Settled>;
+    async fn bury(&self, lease: &Lease, failure: &Failure) -> Result<Settled>;
 
-    /// Lets a dead job start over, with no attempts on its account. `false` when it is not dead or not there.
+    /// Lets a job that is dead or was given up start over, with no attempts on its account; what is known of its failures
+    /// stays. `false` when it is neither, or not there.
     async fn redrive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool>;
+
+    /// Lets all of a tenant's dead jobs start over, or all of that name, as [`JobQueue::redrive`] does; those that were
+    /// given up stay so. All or none. Answers how many.
+    async fn redrive_all(&self, tenant: &TenantId, name: Option<&str>, now: Timestamp) -> Result<u64>;
+
+    /// Gives a dead job up: it stays, with who, when and why, and is never run unless it is redriven. `false` when it is
+    /// not dead or not there; then nothing is changed.
+    async fn discard(&self, tenant: &TenantId, id: &JobId, discard: &Discard) -> Result<bool>;
+
+    /// A tenant's job of that id.
+    async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Option<Job>>;
 
     /// A tenant's jobs, newest first.
     async fn list(&self, tenant: &TenantId, filter: &JobFilter, page: &PageRequest) -> Result<Page<Job>>;

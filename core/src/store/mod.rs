@@ -16,7 +16,10 @@ mod upkeep;
 mod vector;
 
 pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
-pub use job::{Accepted, Event, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob, QueueStats, Settled};
+pub use job::{
+    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob,
+    PastFailure, QueueStats, Settled,
+};
 pub use keys::{KeyKind, KeyStore, StoredKey};
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
 pub use memory::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved};

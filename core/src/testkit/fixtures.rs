@@ -4,11 +4,11 @@
 use super::{MockClock, SeededEntropy};
 use crate::crypt::{Keyring, Sealed, Vault};
 use crate::receipts::{ReceiptConfig, Recorder};
-use crate::store::{KeywordDoc, MemoryStore, NewEvent, NewJob, VectorRow};
+use crate::store::{Failure, KeywordDoc, MemoryStore, NewEvent, NewJob, VectorRow};
 use crate::{
-    Clock, Conversation, ConversationId, ConversationState, EventId, Identity, IdentityKind, IndexState, Memory,
-    MemoryId, MemoryKind, MemoryState, Origin, Provenance, Scope, Sector, Speaker, TenantId, Timestamp, Transcript,
-    Turn,
+    Clock, Conversation, ConversationId, ConversationState, ErrorKind, EventId, Identity, IdentityKind, IndexState,
+    Memory, MemoryId, MemoryKind, MemoryState, Origin, Provenance, Scope, Sector, Speaker, TenantId, Timestamp,
+    Transcript, Turn,
 };
 use chrono::Duration;
 use std::sync::Arc;
@@ -148,6 +148,11 @@ pub fn job(name: &str, key: &str) -> NewJob {
         payload: serde_json::json!({ "key": key }),
         run_at: start(),
     }
+}
+
+/// An attempt that came to nothing at [`start`], for that reason.
+pub fn failure(text: &str) -> Failure {
+    Failure { at: start(), kind: ErrorKind::Unavailable, text: text.to_owned() }
 }
 
 /// An event that arrived at [`start`].

@@ -137,14 +137,20 @@ pub enum ConfigCommand {
 pub enum JobsCommand {
     /// List jobs, newest first
     List {
-        /// Only this state: pending, running, retrying or dead
-        #[arg(long, value_name = "STATE", value_parser = ["pending", "running", "retrying", "dead"])]
+        /// Only this state: pending, running, retrying, dead or discarded
+        #[arg(long, value_name = "STATE", value_parser = ["pending", "running", "retrying", "dead", "discarded"])]
         state: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
-    /// Let dead jobs start over
+    /// Show one: how it stands, how often and with which kinds of errors it failed
+    Show {
+        /// Its id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Let dead jobs, or discarded ones named by id, start over
     Redrive {
         /// Their ids
         #[arg(required_unless_present = "all", value_name = "ID")]
@@ -152,6 +158,18 @@ pub enum JobsCommand {
         /// Every dead job
         #[arg(long, conflicts_with = "ids")]
         all: bool,
+        /// With --all: only this handler's, such as ingest_conversation
+        #[arg(long, value_name = "NAME", requires = "all")]
+        name: Option<String>,
+    },
+    /// Give dead jobs up: they are kept with the reason, and run no more unless redriven
+    Discard {
+        /// Their ids
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// Why, for whoever asks later; never what a caller said
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
 }
 

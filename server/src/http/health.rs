@@ -135,8 +135,13 @@ async fn answers(check: impl Future<Output = Result<()>>) -> &'static str {
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, content_type = "text/plain")))]
 pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let stats = app.engine.jobs.stats(None, app.engine.clock.now()).await?;
-    let states =
-        [("pending", stats.pending), ("running", stats.running), ("retrying", stats.retrying), ("dead", stats.dead)];
+    let states = [
+        ("pending", stats.pending),
+        ("running", stats.running),
+        ("retrying", stats.retrying),
+        ("dead", stats.dead),
+        ("discarded", stats.discarded),
+    ];
     for (state, jobs) in states {
         ::metrics::gauge!("hark_queue_jobs", "state" => state).set(jobs as f64);
     }

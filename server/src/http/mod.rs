@@ -142,5 +142,8 @@ fn administration() -> Router<App> {
         .route("/v1/webhook-secrets", get(keys::list_secrets).post(keys::create_secret))
         .route("/v1/webhook-secrets/{id}", delete(keys::revoke_secret))
         .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/redrive", post(jobs::redrive_all))
+        .route("/v1/jobs/{id}", get(jobs::read))
         .route("/v1/jobs/{id}/redrive", post(jobs::redrive))
+        .route("/v1/jobs/{id}/discard", post(jobs::discard))
 }

@@ -224,7 +224,7 @@ pub struct QueueView {
 
 impl From<QueueStats> for QueueView {
     fn from(stats: QueueStats) -> Self {
-        let QueueStats { pending, running, retrying, dead, oldest_pending_secs } = stats;
+        let QueueStats { pending, running, retrying, dead, oldest_pending_secs, .. } = stats;
         Self { pending, running, retrying, dead, oldest_pending_secs }
     }
 }

@@ -36,7 +36,17 @@ impl Worker {
             let free = self.settings.concurrency.max(1).saturating_sub(running.len());
             let leases = if free > 0 { self.lease(free).await } else { Vec::new() };
             for lease in leases {
-                running.spawn(run(self.app.clone(), self.settings.lease, lease, give_up.clone()));
+                let alone = lease.after_loss;
+                let ended = CancellationToken::new();
+                let ending = ended.clone().drop_guard();
+                let job = run(self.app.clone(), self.settings.lease, lease, give_up.clone());
+                running.spawn(async move {
+                    let _ending = ending;
+                    job.await;
+                });
+                if alone {
+                    self.see_through(&ended, &cancel).await;
+                }
             }
             tokio::select! {
                 () = cancel.cancelled() => {}
@@ -57,6 +67,16 @@ impl Worker {
             while running.join_next().await.is_some() {}
         }
         schedule.stop().await;
+    }
+
+    /// Begins nothing else beside a job that may bring the process down; but for a lease's length at the most, since it may
+    /// as well be long, or hang.
+    async fn see_through(&self, ended: &CancellationToken, cancel: &CancellationToken) {
+        tokio::select! {
+            () = ended.cancelled() => {}
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(self.settings.lease) => {}
+        }
     }
 
     /// Runs all jobs that are due now, one after the other, with those that follow from them; answers how many

@@ -5,7 +5,7 @@ use crate::app::App;
 use chrono::Duration as Span;
 use futures::FutureExt;
 use hark_core::job::{backoff, postponement};
-use hark_core::store::{Lease, NewJob, Settled};
+use hark_core::store::{Failure as Reason, Lease, NewJob, Settled};
 use hark_core::{Error, ErrorKind};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -20,6 +20,9 @@ pub(super) fn span(duration: Duration) -> Span {
 pub(super) async fn run(app: App, length: Duration, lease: Lease, give_up: CancellationToken) {
     let started = Instant::now();
     let name = lease.job.name.clone();
+    if lease.job.attempts > handlers::max_attempts(&name) {
+        return settle(&app, &lease, Err(exhausted())).await;
+    }
     let work = AssertUnwindSafe(handlers::handle(&app, &lease.job)).catch_unwind();
     let outcome = tokio::select! {
         outcome = work => outcome.unwrap_or_else(|_| Err(panicked())),
@@ -41,6 +44,13 @@ pub(super) async fn run(app: App, length: Duration, lease: Lease, give_up: Cance
 /// The panic's own message may quote anybody, so it is not kept.
 fn panicked() -> Failure {
     Failure::Again(Error::new(ErrorKind::Internal, "worker.run", "the handler panicked"))
+}
+
+/// Attempts are counted when they begin. A job that has had all of its own and was still not settled has never let anybody
+/// say what became of it: it is not begun again.
+fn exhausted() -> Failure {
+    let why = "every attempt ended without an answer: the process was killed, hung, or went down on this job";
+    Failure::Never(Error::new(ErrorKind::Internal, "worker.lease", why))
 }
 
 /// Prolongs the lease until it is lost. A queue that does not answer is asked again: if the lease runs out
@@ -69,16 +79,16 @@ async fn settle(app: &App, lease: &Lease, outcome: Result<Vec<NewJob>, Failure>)
             let age = now - job.created_at;
             tracing::warn!(?error, job = %job.id, name = job.name, age_secs = age.num_seconds(), "job postponed");
             let at = now + postponement(age, error.retry_after(), &*app.engine.entropy);
-            ("postponed", queue.postpone(lease, at, &error.to_string()).await)
+            ("postponed", queue.postpone(lease, at, &Reason::of(&error, now)).await)
         }
         Err(Failure::Again(error)) if job.attempts < handlers::max_attempts(&job.name) => {
             tracing::warn!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job failed");
             let at = now + backoff(job.attempts, error.retry_after(), &*app.engine.entropy);
-            ("retried", queue.retry(lease, at, &error.to_string()).await)
+            ("retried", queue.retry(lease, at, &Reason::of(&error, now)).await)
         }
         Err(Failure::Again(error) | Failure::Never(error)) => {
             tracing::error!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job buried");
-            ("buried", queue.bury(lease, &error.to_string()).await)
+            ("buried", queue.bury(lease, &Reason::of(&error, now)).await)
         }
     };
     metrics::counter!("hark_jobs_total", "job" => handlers::label(&job.name), "result" => result).increment(1);

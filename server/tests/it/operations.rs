@@ -91,7 +91,10 @@ async fn the_documentation_names_every_route_and_the_key() {
         "/v1/webhook-secrets/{id}",
         "/v1/queue",
         "/v1/jobs",
+        "/v1/jobs/redrive",
+        "/v1/jobs/{id}",
         "/v1/jobs/{id}/redrive",
+        "/v1/jobs/{id}/discard",
         "/v1/backends",
         "/v1/backends/{name}/reset",
         "/health",
@@ -101,7 +104,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 43);
+    assert_eq!(paths.len(), 46);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);

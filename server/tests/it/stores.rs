@@ -367,11 +367,11 @@ impl JobQueue for SwitchedJobs {
         self.switches.gate(Part::Queue).await?;
         self.inner.complete(lease, follow_ups, now).await
     }
-    async fn retry(&self, lease: &Lease, at: Timestamp, error: &str) -> Result<Settled> {
+    async fn retry(&self, lease: &Lease, at: Timestamp, failure: &Failure) -> Result<Settled> {
         self.switches.gate(Part::Queue).await?;
-        self.inner.retry(lease, at, error).await
+        self.inner.retry(lease, at, failure).await
     }
-    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &str) -> Result<Settled> {
+    async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &Failure) -> Result<Settled> {
         self.switches.gate(Part::Queue).await?;
         self.inner.postpone(lease, at, reason).await
     }
@@ -379,13 +379,25 @@ impl JobQueue for SwitchedJobs {
         self.switches.gate(Part::Queue).await?;
         self.inner.release(lease).await
     }
-    async fn bury(&self, lease: &Lease, error: &str) -> Result<Settled> {
+    async fn bury(&self, lease: &Lease, failure: &Failure) -> Result<Settled> {
         self.switches.gate(Part::Queue).await?;
-        self.inner.bury(lease, error).await
+        self.inner.bury(lease, failure).await
     }
     async fn redrive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool> {
         self.switches.gate(Part::Queue).await?;
         self.inner.redrive(tenant, id, now).await
+    }
+    async fn redrive_all(&self, tenant: &TenantId, name: Option<&str>, now: Timestamp) -> Result<u64> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.redrive_all(tenant, name, now).await
+    }
+    async fn discard(&self, tenant: &TenantId, id: &JobId, discard: &Discard) -> Result<bool> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.discard(tenant, id, discard).await
+    }
+    async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Option<Job>> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.find(tenant, id).await
     }
     async fn list(&self, tenant: &TenantId, filter: &JobFilter, page: &PageRequest) -> Result<Page<Job>> {
         self.switches.gate(Part::Queue).await?;

@@ -143,6 +143,7 @@ impl World {
             "/v1/reviews/{memory_id}" => json!({"decision": (["accept", "reject"][b % 2]), "label": true}),
             "/v1/keys" => json!({"scopes": ["read"], "label": mark}),
             "/v1/webhook-secrets" => json!({"label": mark}),
+            "/v1/jobs/{id}/discard" => json!({"reason": mark}),
             _ => json!({}),
         }
     }

@@ -157,3 +157,109 @@ async fn a_job_that_does_not_end_is_given_back_at_shutdown_as_if_never_started()
     assert!(hark.work().await >= 1);
     assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learnt");
 }
+
+/// A process that takes jobs and is killed before it can say what became of them.
+async fn killed_with(hark: &Harness, limit: usize, token: &str) -> usize {
+    let now = hark.clock.now();
+    hark.app.engine.jobs.lease(token, limit, now + Duration::seconds(60), now).await.unwrap().len()
+}
+
+/// What brings the process down never says so: attempts are counted when they begin, and the sixth does not.
+#[tokio::test]
+async fn a_job_that_every_process_dies_on_is_buried_without_being_begun_again() {
+    let hark = Harness::default();
+    hark.deliver(&event()).await;
+    for attempt in 1..=5 {
+        assert_eq!(killed_with(&hark, 4, &format!("process {attempt}")).await, 1);
+        hark.later(Duration::seconds(61));
+    }
+    assert_eq!(hark.work().await, 1);
+    assert_eq!(hark.extractor.asked.load(Ordering::SeqCst), 0, "it was not begun");
+    let dead = hark.get("/v1/jobs?state=dead").await.json["items"][0].clone();
+    assert_eq!(dead["failures"][0]["kind"], "internal");
+    assert!(dead["last_error"].as_str().unwrap().contains("killed"), "{dead}");
+
+    let path = format!("/v1/jobs/{}/redrive", dead["id"].as_str().unwrap());
+    hark.post(&path, Value::Null).await;
+    assert!(hark.work().await >= 1, "a person may think otherwise");
+    assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learnt");
+}
+
+/// Nothing is begun beside a job whose lease ran out, for as long as a lease lasts.
+#[tokio::test(start_paused = true)]
+async fn a_lost_job_runs_alone_but_not_for_ever() {
+    let hark = Harness::default();
+    hark.deliver(&event()).await;
+    assert_eq!(killed_with(&hark, 1, "first").await, 1);
+    hark.later(Duration::seconds(61));
+    for i in 2..=4 {
+        hark.deliver(&call(&format!("conv_{i}"), &format!("+493011111{i}"), &["The parcel never arrived."])).await;
+    }
+    hark.switches.set(Part::Extractor, Fault::Hangs);
+    let settings = WorkerSettings::default();
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(Worker::new(hark.app.clone(), settings).run(cancel.clone()));
+    let asked = || hark.extractor.asked.load(Ordering::SeqCst);
+    while asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(asked(), 1, "it may bring everything down");
+    tokio::time::advance(settings.lease).await;
+    while asked() < 4 {
+        tokio::task::yield_now().await;
+    }
+    cancel.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_dead_are_shown_redriven_and_given_up_by_route() {
+    let hark = Harness::default();
+    hark.switches.set(Part::Extractor, Fault::Down);
+    for i in 0..3 {
+        hark.deliver(&call(&format!("conv_{i}"), "+4930111111", &["My password is marmalade."])).await;
+    }
+    for _ in 0..5 {
+        hark.work().await;
+        hark.later(Duration::minutes(10));
+    }
+    let dead = hark.get("/v1/jobs?state=dead").await.json["items"].clone();
+    let ids: Vec<&str> = dead.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 3);
+
+    let shown = hark.get(&format!("/v1/jobs/{}", ids[0])).await;
+    assert_eq!(shown.json, dead[0]);
+    let failures = shown.json["failures"].as_array().unwrap();
+    assert_eq!(failures.iter().map(|f| f["attempt"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert!(failures.iter().all(|f| f["kind"] == "unavailable" && f["at"].is_string()), "{failures:?}");
+    assert!(!shown.text.contains("marmalade") && !shown.text.contains("+4930"), "{}", shown.text);
+    hark.get("/v1/jobs/job_missing").await.is_problem(404, "not_found");
+
+    let discard = format!("/v1/jobs/{}/discard", ids[0]);
+    for (reason, code) in
+        [(json!(""), "invalid_field"), (json!(" \n "), "invalid_field"), (json!("x".repeat(501)), "invalid_field")]
+    {
+        let refused = hark.post(&discard, json!({"reason": reason})).await;
+        assert_eq!(refused.json["field"], "reason");
+        refused.is_problem(422, code);
+    }
+    let given_up = hark.post(&discard, json!({"reason": "a test call"})).await.json;
+    assert_eq!((&given_up["state"], &given_up["discarded"]["reason"]), (&json!("discarded"), &json!("a test call")));
+    assert_eq!(given_up["discarded"]["by"], "configured");
+    hark.post(&discard, json!({"reason": "again"})).await.is_problem(409, "not_dead");
+    assert_eq!(hark.get("/v1/jobs?state=discarded").await.json["items"][0]["id"], ids[0]);
+    let metrics = hark.get("/metrics").await.text;
+    for line in [r#"hark_queue_jobs{state="dead"} 2"#, r#"hark_queue_jobs{state="discarded"} 1"#] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+
+    hark.switches.mend(Part::Extractor);
+    assert_eq!(hark.post("/v1/jobs/redrive", json!({"name": "summarise_user"})).await.json["redriven"], 0);
+    assert_eq!(hark.post("/v1/jobs/redrive", json!({})).await.json["redriven"], 2);
+    assert!(hark.work().await >= 2);
+    assert_eq!(queue(&hark).await["dead"], 0);
+    assert_eq!(hark.get("/v1/users").await.json["items"][0]["call_count"], 2);
+}

@@ -3,7 +3,7 @@
 use super::{all, lease_at, leased, only};
 use crate::store::{Accepted, JobQueue, JobState, Settled};
 use crate::testkit::Reopen;
-use crate::testkit::fixtures::{after, event, job, start, tenant};
+use crate::testkit::fixtures::{after, event, failure, job, start, tenant};
 use crate::testkit::suite::Must;
 
 type Place<'a> = &'a dyn Reopen<dyn JobQueue>;
@@ -43,8 +43,8 @@ pub async fn settlements_survive_reopening(place: Place<'_>) {
     let dead = leased(&*queue, &job("ingest", "dead")).await;
     let late = leased(&*queue, &job("ingest", "late")).await;
     queue.complete(&done, &[job("link", "follows")], after(1)).await.must();
-    queue.bury(&dead, "hopeless").await.must();
-    queue.retry(&late, after(30), "down").await.must();
+    queue.bury(&dead, &failure("hopeless")).await.must();
+    queue.retry(&late, after(30), &failure("down")).await.must();
     let before = all(&*queue, &tenant()).await;
     place.close(queue).await;
 

@@ -2,7 +2,7 @@
 
 use super::{all, keys, lease_at, leased, only};
 use crate::store::{Accepted, JobQueue, JobState, NewEvent, NewJob, Settled};
-use crate::testkit::fixtures::{after, event, job, sealed, start, tenant};
+use crate::testkit::fixtures::{after, event, failure, job, sealed, start, tenant};
 use crate::testkit::suite::{Must, race};
 use crate::{EventId, TenantId};
 use std::sync::Arc;
@@ -128,7 +128,7 @@ pub async fn a_running_job_is_left_as_it_is(queue: Arc<dyn JobQueue>) {
 /// A job that waits for its next attempt waits too.
 pub async fn a_retrying_job_is_left_as_it_is(queue: Arc<dyn JobQueue>) {
     let lease = leased(&*queue, &job("embed", "k")).await;
-    queue.retry(&lease, after(100), "down").await.must();
+    queue.retry(&lease, after(100), &failure("down")).await.must();
     let before = only(&*queue, &tenant()).await;
     queue.enqueue(&[changed("k")], after(1)).await.must();
     assert_eq!(only(&*queue, &tenant()).await, before);
@@ -137,7 +137,7 @@ pub async fn a_retrying_job_is_left_as_it_is(queue: Arc<dyn JobQueue>) {
 /// "A dead one is left dead."
 pub async fn a_dead_job_is_left_dead(queue: Arc<dyn JobQueue>) {
     let lease = leased(&*queue, &job("embed", "k")).await;
-    queue.bury(&lease, "hopeless").await.must();
+    queue.bury(&lease, &failure("hopeless")).await.must();
     let before = only(&*queue, &tenant()).await;
     queue.enqueue(&[changed("k")], after(1)).await.must();
     assert_eq!(queue.accept(&event("evt_1"), &job("embed", "k")).await.must(), Accepted::New);

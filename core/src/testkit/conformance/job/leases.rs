@@ -2,7 +2,7 @@
 
 use super::{keys, lease_at, leased, only};
 use crate::store::{JobQueue, JobState, Lease, NewJob, Settled};
-use crate::testkit::fixtures::{after, job, start, tenant};
+use crate::testkit::fixtures::{after, failure, job, start, tenant};
 use crate::testkit::suite::{Must, race};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -120,10 +120,10 @@ pub async fn whoever_lost_the_lease_changes_nothing(queue: Arc<dyn JobQueue>) {
     let before = only(&*queue, &tenant()).await;
     let follow_up = [job("link", "after")];
     assert_eq!(queue.extend(&old, after(900)).await.must(), Settled::Lost);
-    assert_eq!(queue.retry(&old, after(62), "late").await.must(), Settled::Lost);
-    assert_eq!(queue.postpone(&old, after(62), "late").await.must(), Settled::Lost);
+    assert_eq!(queue.retry(&old, after(62), &failure("late")).await.must(), Settled::Lost);
+    assert_eq!(queue.postpone(&old, after(62), &failure("late")).await.must(), Settled::Lost);
     assert_eq!(queue.release(&old).await.must(), Settled::Lost);
-    assert_eq!(queue.bury(&old, "late").await.must(), Settled::Lost);
+    assert_eq!(queue.bury(&old, &failure("late")).await.must(), Settled::Lost);
     assert_eq!(queue.complete(&old, &follow_up, after(62)).await.must(), Settled::Lost);
     assert_eq!(only(&*queue, &tenant()).await, before);
     assert_eq!(lease_at(&*queue, "t3", 5, after(300), after(201)).await.len(), 1, "it was not prolonged either");

@@ -3,7 +3,7 @@
 use super::{lease_at, leased, only};
 use crate::TenantId;
 use crate::store::{Job, JobFilter, JobQueue, JobState, NewJob, QueueStats};
-use crate::testkit::fixtures::{after, event, job, start, tenant};
+use crate::testkit::fixtures::{after, event, failure, job, start, tenant};
 use crate::testkit::suite::{Must, walk};
 use crate::{PageRequest, Timestamp};
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub async fn jobs_are_listed_newest_first_of_one_tenant_only(queue: Arc<dyn JobQ
 /// Leaves one job in each state: `pending`, `running`, `retrying`, `dead`.
 async fn one_of_each(queue: &dyn JobQueue) {
     let lease = leased(queue, &job("embed", "dead")).await;
-    queue.bury(&lease, "hopeless").await.must();
+    queue.bury(&lease, &failure("hopeless")).await.must();
     let lease = leased(queue, &job("embed", "retrying")).await;
-    queue.retry(&lease, after(500), "down").await.must();
+    queue.retry(&lease, after(500), &failure("down")).await.must();
     leased(queue, &job("link", "running")).await;
     queue.enqueue(&[job("link", "pending")], start()).await.must();
 }

@@ -1,16 +1,20 @@
 //! What every [`JobQueue`] does.
 
+mod dead;
 mod durability;
 mod inbox;
 mod leases;
 mod lists;
 mod settling;
+mod turns;
 
+pub use dead::*;
 pub use durability::*;
 pub use inbox::*;
 pub use leases::*;
 pub use lists::*;
 pub use settling::*;
+pub use turns::*;
 
 use crate::store::{Job, JobFilter, JobQueue, Lease, NewJob};
 use crate::testkit::fixtures::start;
@@ -60,6 +64,13 @@ macro_rules! job_queue_suite {
                 whoever_lost_the_lease_changes_nothing,
                 an_expired_lease_nobody_took_still_settles,
                 an_extended_lease_lasts_longer,
+                // turns
+                tenants_take_turns,
+                one_call_serves_turn_by_turn_and_the_next_goes_on,
+                whose_jobs_wait_for_their_time_is_passed_over,
+                lost_jobs_come_first_and_alone,
+                what_was_given_back_was_not_lost,
+                nobody_is_overtaken_twice,
                 // settling
                 a_completed_job_is_gone,
                 completing_enqueues_what_follows,
@@ -74,6 +85,15 @@ macro_rules! job_queue_suite {
                 a_redriven_job_starts_over,
                 only_a_dead_job_of_that_tenant_is_redriven,
                 odd_texts_come_back_from_the_queue,
+                // the dead
+                a_job_is_found_by_its_tenant_only,
+                failures_are_kept_with_time_attempt_and_kind,
+                only_the_last_failures_are_kept,
+                a_discarded_job_stays_with_the_reason_and_runs_no_more,
+                only_a_dead_job_of_that_tenant_is_discarded,
+                a_discarded_job_may_be_redriven,
+                a_new_job_takes_the_place_of_a_discarded_one,
+                all_dead_jobs_of_a_tenant_or_name_start_over,
                 // reading
                 jobs_are_listed_newest_first_of_one_tenant_only,
                 listing_narrows_to_state_and_name,

@@ -2,7 +2,7 @@
 
 use super::{all, keys, lease_at, leased, only};
 use crate::store::{JobQueue, JobState, NewJob, Settled};
-use crate::testkit::fixtures::{ODD_TEXTS, after, job, start, tenant};
+use crate::testkit::fixtures::{ODD_TEXTS, after, failure, job, start, tenant};
 use crate::testkit::suite::{Must, race};
 use crate::{JobId, TenantId};
 use std::sync::Arc;
@@ -56,10 +56,10 @@ pub async fn settling_twice_is_lost_the_second_time(queue: Arc<dyn JobQueue>) {
         for expected in [Settled::Done, Settled::Lost] {
             let settled = match way {
                 "complete" => queue.complete(&lease, &[], after(1)).await,
-                "retry" => queue.retry(&lease, after(500), "down").await,
-                "postpone" => queue.postpone(&lease, after(500), "model away").await,
+                "retry" => queue.retry(&lease, after(500), &failure("down")).await,
+                "postpone" => queue.postpone(&lease, after(500), &failure("model away")).await,
                 "release" => queue.release(&lease).await,
-                _ => queue.bury(&lease, "hopeless").await,
+                _ => queue.bury(&lease, &failure("hopeless")).await,
             };
             assert_eq!(settled.must(), expected, "{way}");
         }
@@ -79,7 +79,7 @@ pub async fn racing_settlements_settle_once(queue: Arc<dyn JobQueue>) {
         async move {
             match i % 2 {
                 0 => queue.complete(&lease, &[job("link", &i.to_string())], after(1)).await.must(),
-                _ => queue.retry(&lease, after(5), "down").await.must(),
+                _ => queue.retry(&lease, after(5), &failure("down")).await.must(),
             }
         }
     })
@@ -91,7 +91,7 @@ pub async fn racing_settlements_settle_once(queue: Arc<dyn JobQueue>) {
 /// "Gives a job back for another attempt at `at`."
 pub async fn a_retried_job_waits_until_its_time_and_keeps_its_count(queue: Arc<dyn JobQueue>) {
     let lease = leased(&*queue, &job("embed", "k")).await;
-    assert_eq!(queue.retry(&lease, after(30), "model down").await.must(), Settled::Done);
+    assert_eq!(queue.retry(&lease, after(30), &failure("model down")).await.must(), Settled::Done);
     let waiting = only(&*queue, &tenant()).await;
     assert_eq!((waiting.state, waiting.attempts, waiting.run_at), (JobState::Retrying, 1, after(30)));
     assert_eq!(waiting.last_error.as_deref(), Some("model down"));
@@ -105,7 +105,7 @@ pub async fn a_postponed_job_waits_until_its_time_and_does_not_count(queue: Arc<
     let mut lease = leased(&*queue, &job("embed", "k")).await;
     for round in 1..=9 {
         let at = round * 30;
-        assert_eq!(queue.postpone(&lease, after(at), "model away").await.must(), Settled::Done);
+        assert_eq!(queue.postpone(&lease, after(at), &failure("model away")).await.must(), Settled::Done);
         let waiting = only(&*queue, &tenant()).await;
         assert_eq!((waiting.state, waiting.attempts, waiting.run_at), (JobState::Retrying, 0, after(at)));
         assert_eq!(waiting.last_error.as_deref(), Some("model away"));
@@ -113,9 +113,9 @@ pub async fn a_postponed_job_waits_until_its_time_and_does_not_count(queue: Arc<
         lease = lease_at(&*queue, &format!("in time {round}"), 5, after(at + 20), after(at)).await.remove(0);
         assert_eq!((lease.job.attempts, lease.job.state), (1, JobState::Running));
     }
-    queue.retry(&lease, after(500), "down").await.must();
+    queue.retry(&lease, after(500), &failure("down")).await.must();
     let second = lease_at(&*queue, "t2", 1, after(600), after(500)).await.remove(0);
-    queue.postpone(&second, after(700), "model away").await.must();
+    queue.postpone(&second, after(700), &failure("model away")).await.must();
     assert_eq!(only(&*queue, &tenant()).await.attempts, 1, "what was counted before stays so");
 }
 
@@ -130,7 +130,7 @@ pub async fn a_released_job_has_not_been_started(queue: Arc<dyn JobQueue>) {
     let again = lease_at(&*queue, "t2", 1, after(60), start()).await.remove(0);
     assert_eq!(again.job.attempts, 1);
 
-    queue.retry(&again, after(5), "down").await.must();
+    queue.retry(&again, after(5), &failure("down")).await.must();
     let before = only(&*queue, &tenant()).await;
     let second = lease_at(&*queue, "t3", 1, after(60), after(5)).await.remove(0);
     assert_eq!(second.job.attempts, 2);
@@ -141,7 +141,7 @@ pub async fn a_released_job_has_not_been_started(queue: Arc<dyn JobQueue>) {
 /// "Buries a job." "Failed for good; waits for a person."
 pub async fn a_buried_job_is_dead_and_stays_so(queue: Arc<dyn JobQueue>) {
     let lease = leased(&*queue, &job("embed", "k")).await;
-    assert_eq!(queue.bury(&lease, "hopeless").await.must(), Settled::Done);
+    assert_eq!(queue.bury(&lease, &failure("hopeless")).await.must(), Settled::Done);
     let dead = only(&*queue, &tenant()).await;
     assert_eq!((dead.state, dead.attempts), (JobState::Dead, 1));
     assert_eq!(dead.last_error.as_deref(), Some("hopeless"));
@@ -151,7 +151,7 @@ pub async fn a_buried_job_is_dead_and_stays_so(queue: Arc<dyn JobQueue>) {
 /// "Lets a dead job start over, with no attempts on its account."
 pub async fn a_redriven_job_starts_over(queue: Arc<dyn JobQueue>) {
     let lease = leased(&*queue, &job("embed", "k")).await;
-    queue.bury(&lease, "hopeless").await.must();
+    queue.bury(&lease, &failure("hopeless")).await.must();
     assert!(queue.redrive(&tenant(), &lease.job.id, after(100)).await.must());
     let waiting = only(&*queue, &tenant()).await;
     assert_eq!((waiting.state, waiting.attempts), (JobState::Pending, 0));
@@ -170,10 +170,10 @@ pub async fn only_a_dead_job_of_that_tenant_is_redriven(queue: Arc<dyn JobQueue>
     assert!(!queue.redrive(&t, &id, start()).await.must(), "pending");
     let lease = lease_at(&*queue, "t1", 1, after(60), start()).await.remove(0);
     assert!(!queue.redrive(&t, &id, start()).await.must(), "running");
-    queue.retry(&lease, after(5), "down").await.must();
+    queue.retry(&lease, after(5), &failure("down")).await.must();
     assert!(!queue.redrive(&t, &id, start()).await.must(), "retrying");
     let lease = lease_at(&*queue, "t2", 1, after(60), after(5)).await.remove(0);
-    queue.bury(&lease, "hopeless").await.must();
+    queue.bury(&lease, &failure("hopeless")).await.must();
     assert!(!queue.redrive(&TenantId::new("other"), &id, start()).await.must(), "somebody else's");
     assert_eq!(only(&*queue, &t).await.state, JobState::Dead);
     assert!(queue.redrive(&t, &id, start()).await.must());
@@ -193,7 +193,7 @@ pub async fn odd_texts_come_back_from_the_queue(queue: Arc<dyn JobQueue>) {
         queue.enqueue(std::slice::from_ref(&work), start()).await.must();
         let lease = lease_at(&*queue, &format!("{i} {text}"), 1, after(60), start()).await.remove(0);
         assert_eq!((&lease.job.name, &lease.job.payload), (&work.name, &work.payload));
-        assert_eq!(queue.retry(&lease, after(900), text).await.must(), Settled::Done);
+        assert_eq!(queue.retry(&lease, after(900), &failure(text)).await.must(), Settled::Done);
         let waiting = only(&*queue, &work.tenant).await;
         assert_eq!((waiting.key.as_str(), waiting.last_error.as_deref()), (text, Some(text)));
     }
