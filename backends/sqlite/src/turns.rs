@@ -14,13 +14,14 @@ pub(crate) async fn lost(connection: &mut SqliteConnection, now: Timestamp) -> R
 }
 
 /// Tenants with a job that may run, in the order of their ids, from `?1` on and up to `?2` if that is given: each found by
-/// one look into the index, which then jumps to the next.
+/// one look into the index, which then jumps to the next. The other index on tenants holds what is dead or runs as well, and
+/// would have to be walked through.
 const TENANTS: &str = "
     WITH RECURSIVE turn (tenant) AS (
-        SELECT (SELECT tenant FROM jobs WHERE state IN ('pending', 'retrying') AND tenant >= ?1
+        SELECT (SELECT tenant FROM jobs INDEXED BY jobs_by_turn WHERE state IN ('pending', 'retrying') AND tenant >= ?1
                 ORDER BY tenant LIMIT 1)
         UNION ALL
-        SELECT (SELECT next.tenant FROM jobs AS next
+        SELECT (SELECT next.tenant FROM jobs AS next INDEXED BY jobs_by_turn
                 WHERE next.state IN ('pending', 'retrying') AND next.tenant > turn.tenant
                 ORDER BY next.tenant LIMIT 1)
         FROM turn WHERE turn.tenant IS NOT NULL AND (?2 IS NULL OR turn.tenant < ?2))
@@ -92,4 +93,29 @@ async fn tenants(
 ) -> Result<Vec<String>, Fault> {
     let query = sqlx::query_scalar(TENANTS).bind(from).bind(upto).bind(micros(now)).bind(as_i64(limit));
     Ok(query.fetch_all(connection).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+
+    /// However much waits, is dead, or waits for later: nothing is walked through.
+    #[tokio::test]
+    async fn every_step_is_a_look_into_the_index_of_turns() {
+        let mut connection = SqliteConnectOptions::new().connect().await.unwrap();
+        for migration in [include_str!("../migrations/0001_init.sql"), include_str!("../migrations/0009_turns.sql")] {
+            sqlx::raw_sql(migration).execute(&mut connection).await.unwrap();
+        }
+        for (statement, looks) in [(TENANTS, 3), (JOBS, 1)] {
+            let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")));
+            let steps = plan.fetch_all(&mut connection).await.unwrap();
+            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+            let by_turn = |step: &&String| step.starts_with("SEARCH ") && step.contains(" INDEX jobs_by_turn (tenant");
+            assert_eq!(steps.iter().filter(by_turn).count(), looks, "{steps:?}");
+            let scanned = |step: &String| step.starts_with("SCAN ") && !["SCAN turn", "SCAN CONSTANT ROW"].contains(&step.as_str());
+            assert!(!steps.iter().any(|step| scanned(step) || step.contains("B-TREE")), "{steps:?}");
+        }
+    }
 }

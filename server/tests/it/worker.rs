@@ -197,6 +197,7 @@ async fn a_lost_job_runs_alone_but_not_for_ever() {
     }
     hark.switches.set(Part::Extractor, Fault::Hangs);
     let settings = WorkerSettings::default();
+    let lease = settings.lease;
     let cancel = CancellationToken::new();
     let running = tokio::spawn(Worker::new(hark.app.clone(), settings).run(cancel.clone()));
     let asked = || hark.extractor.asked.load(Ordering::SeqCst);
@@ -207,7 +208,7 @@ async fn a_lost_job_runs_alone_but_not_for_ever() {
         tokio::task::yield_now().await;
     }
     assert_eq!(asked(), 1, "it may bring everything down");
-    tokio::time::advance(settings.lease).await;
+    tokio::time::advance(lease).await;
     while asked() < 4 {
         tokio::task::yield_now().await;
     }
