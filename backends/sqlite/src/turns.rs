@@ -114,7 +114,9 @@ mod tests {
             let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
             let by_turn = |step: &&String| step.starts_with("SEARCH ") && step.contains(" INDEX jobs_by_turn (tenant");
             assert_eq!(steps.iter().filter(by_turn).count(), looks, "{steps:?}");
-            let scanned = |step: &String| step.starts_with("SCAN ") && !["SCAN turn", "SCAN CONSTANT ROW"].contains(&step.as_str());
+            let scanned = |step: &String| {
+                step.starts_with("SCAN ") && !["SCAN turn", "SCAN CONSTANT ROW"].contains(&step.as_str())
+            };
             assert!(!steps.iter().any(|step| scanned(step) || step.contains("B-TREE")), "{steps:?}");
         }
     }

@@ -161,7 +161,7 @@ async fn a_job_that_does_not_end_is_given_back_at_shutdown_as_if_never_started()
 /// A process that takes jobs and is killed before it can say what became of them.
 async fn killed_with(hark: &Harness, limit: usize, token: &str) -> usize {
     let now = hark.clock.now();
-    hark.app.engine.jobs.lease(token, limit, now + Duration::seconds(60), now).await.unwrap().len()
+    hark.app.engine.jobs.lease(token, limit, now + Duration::seconds(60), now).await.expect("the queue answers").len()
 }
 
 /// What brings the process down never says so: attempts are counted when they begin, and the sixth does not.
