@@ -7,8 +7,8 @@ use crate::row::{self, id_list, json, micros};
 use crate::turns;
 use async_trait::async_trait;
 use hark_core::store::{
-    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob,
-    PastFailure, QueueStats, Settled,
+    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, LONGEST_WAIT, Lease,
+    NewEvent, NewJob, PastFailure, QueueStats, Settled,
 };
 use hark_core::{EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
@@ -230,6 +230,21 @@ impl SqliteQueue {
         row.as_ref().map(row::job).transpose()
     }
 
+    async fn mend(&self, now: Timestamp) -> Result<u64, Fault> {
+        let mut tx = self.db.begin().await?;
+        let mut mended = 0;
+        for statement in [
+            "UPDATE jobs SET run_at = ?1 WHERE state IN ('pending', 'retrying') AND run_at > ?2",
+            "UPDATE jobs SET lease_until = ?1 WHERE state = 'running' AND lease_until > ?2",
+        ] {
+            let query = sqlx::query(statement).bind(micros(now)).bind(micros(now + LONGEST_WAIT));
+            mended += query.execute(&mut *tx).await?.rows_affected();
+        }
+        tx.commit().await?;
+        self.announce();
+        Ok(mended)
+    }
+
     async fn read_page(
         &self,
         tenant: &TenantId,
@@ -397,6 +412,10 @@ impl JobQueue for SqliteQueue {
 
     async fn stats(&self, tenant: Option<&TenantId>, now: Timestamp) -> Result<QueueStats> {
         self.db.named("sqlite.queue_stats", self.count(tenant, now).await)
+    }
+
+    async fn mend_times(&self, now: Timestamp) -> Result<u64> {
+        self.db.named("sqlite.mend_times", self.mend(now).await)
     }
 
     async fn wait(&self) {

@@ -3,8 +3,8 @@
 use super::locked;
 use super::page::latest_first;
 use crate::store::{
-    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob,
-    PastFailure, QueueStats, Settled,
+    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, LONGEST_WAIT, Lease,
+    NewEvent, NewJob, PastFailure, QueueStats, Settled,
 };
 use crate::{EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
 use async_trait::async_trait;
@@ -319,6 +319,23 @@ impl JobQueue for RamJobQueue {
             }
         }
         Ok(stats)
+    }
+
+    async fn mend_times(&self, now: Timestamp) -> Result<u64> {
+        let (mut mended, limit) = (0, now + LONGEST_WAIT);
+        for row in self.state().jobs.values_mut() {
+            let time = match (row.job.state, &mut row.lease) {
+                (JobState::Pending | JobState::Retrying, _) => &mut row.job.run_at,
+                (JobState::Running, Some((_, until))) => until,
+                _ => continue,
+            };
+            if *time > limit {
+                *time = now;
+                mended += 1;
+            }
+        }
+        self.wake();
+        Ok(mended)
     }
 
     async fn wait(&self) {

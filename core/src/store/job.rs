@@ -3,6 +3,7 @@
 use crate::crypt::Sealed;
 use crate::{Error, ErrorKind, EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
 use async_trait::async_trait;
+use chrono::Duration;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
@@ -122,6 +123,9 @@ pub struct PastFailure {
 
 /// So many of a job's last failures are kept.
 pub const FAILURES_KEPT: usize = 10;
+
+/// No job waits longer than this, and no lease lasts longer: what does was noted by a clock that ran ahead.
+pub const LONGEST_WAIT: Duration = Duration::days(1);
 
 /// That a person gave a job up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -280,6 +284,10 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
 
     /// The queue in numbers; of one tenant, if given.
     async fn stats(&self, tenant: Option<&TenantId>, now: Timestamp) -> Result<QueueStats>;
+
+    /// Puts right what a clock that ran ahead has noted: a job that waits for a time more than [`LONGEST_WAIT`] after `now`
+    /// may run at `now`, and a lease that ends later than that runs out at `now`. Answers how many were put right.
+    async fn mend_times(&self, now: Timestamp) -> Result<u64>;
 
     /// Waits until a job may have been enqueued in this process since the last call. Only a hint: it may come
     /// too often, and jobs of other processes or of due times need polling all the same.

@@ -17,8 +17,8 @@ mod vector;
 
 pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
 pub use job::{
-    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, Lease, NewEvent, NewJob,
-    PastFailure, QueueStats, Settled,
+    Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, LONGEST_WAIT, Lease,
+    NewEvent, NewJob, PastFailure, QueueStats, Settled,
 };
 pub use keys::{KeyKind, KeyStore, StoredKey};
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};

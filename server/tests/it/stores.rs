@@ -407,6 +407,10 @@ impl JobQueue for SwitchedJobs {
         self.switches.gate(Part::Queue).await?;
         self.inner.stats(tenant, now).await
     }
+    async fn mend_times(&self, now: Timestamp) -> Result<u64> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.mend_times(now).await
+    }
     async fn wait(&self) {
         self.inner.wait().await
     }

@@ -1,5 +1,6 @@
 //! What every [`JobQueue`] does.
 
+mod clocks;
 mod dead;
 mod durability;
 mod inbox;
@@ -8,6 +9,7 @@ mod lists;
 mod settling;
 mod turns;
 
+pub use clocks::*;
 pub use dead::*;
 pub use durability::*;
 pub use inbox::*;
@@ -85,6 +87,10 @@ macro_rules! job_queue_suite {
                 a_redriven_job_starts_over,
                 only_a_dead_job_of_that_tenant_is_redriven,
                 odd_texts_come_back_from_the_queue,
+                // clocks
+                what_waits_for_a_time_nobody_meant_may_run,
+                a_lease_nobody_meant_runs_out,
+                the_dead_have_no_time_to_mend,
                 // the dead
                 a_job_is_found_by_its_tenant_only,
                 failures_are_kept_with_time_attempt_and_kind,
