@@ -4,6 +4,7 @@ pub use crate::config::Secret;
 
 use crate::access::Authenticator;
 use crate::middleware::limits::{LimitSettings, Limits};
+use crate::missed::Missed;
 use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
@@ -108,6 +109,8 @@ pub struct WorkerSettings {
     /// How often to look whether what has faded is to be put away: of all processes, the first to look after
     /// `decay.every_secs` does it.
     pub decay_poll: Duration,
+    /// How often to look whether it is time to ask the platform for calls that no webhook told of.
+    pub missed_poll: Duration,
 }
 
 impl Default for WorkerSettings {
@@ -121,6 +124,7 @@ impl Default for WorkerSettings {
             optimise_every: Duration::from_secs(600),
             prune_every: Duration::from_secs(3_600),
             decay_poll: Duration::from_secs(60),
+            missed_poll: Duration::from_secs(60),
         }
     }
 }
@@ -200,6 +204,8 @@ pub struct App {
     pub access: Arc<Authenticator>,
     /// How often, and how much at once.
     pub limits: Arc<Limits>,
+    /// What asks the platform for calls that no webhook told of; `None` without an API key for it.
+    pub missed: Option<Arc<Missed>>,
 }
 
 impl fmt::Debug for App {
@@ -232,6 +238,7 @@ impl App {
             breakers: Arc::default(),
             metrics,
             answers: true,
+            missed: None,
         }
     }
 
@@ -260,6 +267,12 @@ impl App {
     pub fn with_keys(self, store: Option<Arc<dyn KeyStore>>) -> Self {
         let access = Authenticator::new(&self.engine, &self.settings, store);
         Self { access: Arc::new(access), ..self }
+    }
+
+    /// The same, asking the platform for calls that no webhook told of.
+    #[must_use]
+    pub fn with_missed(self, missed: Option<Missed>) -> Self {
+        Self { missed: missed.map(Arc::new), ..self }
     }
 
     /// The same, reconciling new memories as told.

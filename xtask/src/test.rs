@@ -13,7 +13,8 @@ pub(crate) struct Args {
 
 /// Runs them.
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
-    let hark = build::pick(&build::everything(workspace)?, "hark")?;
+    let built = build::everything(workspace)?;
+    let (hark, fake) = (build::pick(&built, "hark")?, build::pick(&built, "fake_elevenlabs")?);
     if works(&mut workspace.cargo(&["nextest", "--version"])) {
         let profile = if in_ci() { "ci" } else { "default" };
         process::run(&mut workspace.cargo(&["nextest", "run", "--workspace", "--profile", profile]))?;
@@ -21,5 +22,5 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
         process::run(&mut workspace.cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]))?;
     }
     process::run(&mut workspace.cargo(&["test", "--workspace", "--doc"]))?;
-    if args.no_sdk { Ok(()) } else { sdk::run(workspace, &hark) }
+    if args.no_sdk { Ok(()) } else { sdk::run(workspace, &hark, &fake) }
 }

@@ -97,6 +97,12 @@ pub enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// What is done at ElevenLabs
+    Elevenlabs {
+        /// What to do.
+        #[command(subcommand)]
+        command: ElevenLabsCommand,
+    },
     /// API keys and webhook secrets
     Keys {
         /// What to do.
@@ -170,6 +176,18 @@ pub enum JobsCommand {
         /// Why, for whoever asks later; never what a caller said
         #[arg(long, value_name = "TEXT")]
         reason: String,
+    },
+}
+
+/// `hark elevenlabs`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ElevenLabsCommand {
+    /// Fetch calls that no webhook told of (needs elevenlabs.reconcile.api_key)
+    Reconcile {
+        /// Look at everything since then anew: a moment such as 2026-11-20T08:00:00Z, a day, or an age such as 12h or 3d
+        /// [default: from where the last look ended]
+        #[arg(long, value_name = "WHEN")]
+        since: Option<String>,
     },
 }
 

@@ -1,14 +1,14 @@
-//! The HTTP client of our own commands. Clients are built here and nowhere else, with timeouts.
+//! The HTTP client of our own commands.
 
 use crate::config::{Config, Secret};
 use crate::elevenlabs::signature;
+use crate::http_client;
 use hark_core::{Error, ErrorKind, Result};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-const CONNECT: Duration = Duration::from_secs(5);
 const REQUEST: Duration = Duration::from_secs(30);
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,14 +28,7 @@ impl Client {
     /// `Config` when it cannot be built: for https, when this machine has no root certificates.
     pub(super) fn new(base: impl Into<String>, api_key: Secret) -> Result<Self> {
         let base = base.into().trim_end_matches('/').to_owned();
-        // Fails when one is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder().connect_timeout(CONNECT).timeout(REQUEST);
-        // Plain http needs no certificates, and small containers have none.
-        let builder = if base.starts_with("https://") { builder } else { builder.tls_certs_only([]) };
-        let http = builder
-            .build()
-            .map_err(|e| Error::config(format!("cannot build an HTTP client for {base}")).with_source(e))?;
+        let http = http_client::build(&base, REQUEST)?;
         Ok(Self { http, base, api_key })
     }
 

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod doctor;
 mod door;
+mod elevenlabs;
 mod jobs;
 mod keys;
 mod migrate;
@@ -17,7 +18,8 @@ mod serve;
 mod simulate;
 
 pub use args::{
-    Cli, Command, ConfigCommand, JobsCommand, KeysCommand, ModelsCommand, QualityCommand, SecretKind, ServeArgs,
+    Cli, Command, ConfigCommand, ElevenLabsCommand, JobsCommand, KeysCommand, ModelsCommand, QualityCommand,
+    SecretKind, ServeArgs,
 };
 
 use crate::Server;
@@ -96,6 +98,7 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 Command::Doctor => doctor::run(&loaded, registry).await,
                 Command::Config { command } => config::run(&loaded, registry, &command),
                 Command::Jobs { command } => jobs::run(&loaded, registry, &command).await,
+                Command::Elevenlabs { command } => elevenlabs::run(&loaded, registry, &command).await,
                 Command::Keys { command } => keys::run(&loaded, registry, &command).await,
                 Command::Quality { command } => quality::run(&loaded, registry, command.as_ref()).await,
                 Command::Models { command } => models::run(&loaded.config, server.models.as_deref(), &command).await,

@@ -6,6 +6,7 @@
 mod backends;
 mod layers;
 mod limits;
+mod missed;
 mod problem;
 mod schema;
 mod secret;
@@ -16,6 +17,7 @@ pub use backends::{Choice, Instance, Plan};
 pub use layers::{Flags, Loaded, Sources};
 pub use limits::LimitsConfig;
 pub(crate) use limits::proxies;
+pub use missed::MissedConfig;
 pub use schema::json_schema;
 pub use secret::{Secret, Secrets};
 pub(crate) use secret::{read_file, read_lines};
@@ -180,6 +182,7 @@ impl Config {
         self.embedding_cache.check()?;
         self.receipts.check()?;
         self.limits.check()?;
+        self.elevenlabs.reconcile.check()?;
         proxies(&self.server.trusted_proxies).map_err(|remedy| ("server.trusted_proxies", remedy))?;
         for (name, value) in &self.elevenlabs.variables {
             if name.starts_with("system__") {

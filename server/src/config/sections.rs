@@ -1,6 +1,7 @@
 //! The fixed sections of config.toml, with their defaults. The doc comments are the configuration's
 //! documentation: they end up in the JSON schema.
 
+use super::missed::MissedConfig;
 use super::secret::{Secret, Secrets};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,8 @@ pub struct ElevenLabsConfig {
     /// After so long a tool call is answered that memory is unavailable, in milliseconds: a caller is on the line.
     /// A last resort above `recall.budget_ms`.
     pub tool_deadline_ms: u64,
+    /// How calls that no webhook told of are found.
+    pub reconcile: MissedConfig,
 }
 
 impl Default for ElevenLabsConfig {
@@ -92,6 +95,7 @@ impl Default for ElevenLabsConfig {
             variables: BTreeMap::new(),
             token_ttl_secs: 3 * 60 * 60,
             tool_deadline_ms: 2000,
+            reconcile: MissedConfig::default(),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 pub mod call;
 pub mod claims;
+pub(crate) mod conversations;
+pub(crate) mod inbox;
 pub mod initiation;
 pub mod lenient;
 pub mod signature;

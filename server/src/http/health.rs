@@ -146,6 +146,9 @@ pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Proble
         ::metrics::gauge!("hark_queue_jobs", "state" => state).set(jobs as f64);
     }
     ::metrics::gauge!("hark_queue_oldest_pending_seconds").set(stats.oldest_pending_secs as f64);
+    if let Some(lag) = app.missed.as_ref().and_then(|missed| missed.lag(app.engine.clock.now())) {
+        ::metrics::gauge!("hark_missed_lag_seconds").set(lag as f64);
+    }
     app.metrics.run_upkeep();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()))
 }

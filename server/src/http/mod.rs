@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod keys;
 pub mod links;
 pub mod memories;
+pub mod missed;
 pub mod openapi;
 pub mod quality;
 pub mod receipts;
@@ -62,7 +63,9 @@ pub fn router(app: App) -> Router {
         .merge(group(
             &app,
             Access::to_deployment(KeyScope::Admin),
-            Router::new().route("/v1/backends/{name}/reset", post(backends::reset)),
+            Router::new()
+                .route("/v1/backends/{name}/reset", post(backends::reset))
+                .route("/v1/elevenlabs/reconcile", post(missed::reconcile)),
         ));
 
     let without_key = Router::new()

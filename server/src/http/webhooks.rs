@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::extract::read_body;
 use crate::app::App;
+use crate::elevenlabs::inbox;
 use crate::elevenlabs::initiation::Beginning;
 use crate::elevenlabs::lenient::Object;
 use crate::elevenlabs::variables::{self, InitiationData};
@@ -13,12 +14,10 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use hark_core::crypt::Purpose;
-use hark_core::job::{IngestConversation, JobPayload};
 use hark_core::recall::Introduction;
 use hark_core::receipts::Note;
-use hark_core::store::{Accepted, NewEvent};
-use hark_core::{ConversationId, Error, ErrorKind, EventId, ReceiptKind, Result, Scope, UserId};
+use hark_core::store::Accepted;
+use hark_core::{ConversationId, Error, ErrorKind, ReceiptKind, Result, Scope, UserId};
 use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use tokio::time::Instant;
@@ -190,18 +189,8 @@ async fn keep(app: &TenantApp, signed: Signed) -> (&'static str, Result<Delivery
 }
 
 async fn accept(app: &TenantApp, kind: &str, conversation: &ConversationId, body: &[u8]) -> Result<Delivery> {
-    let tenant = app.tenant();
-    let id = EventId::derived(tenant, conversation, kind);
-    let now = app.engine.clock.now();
-    let event = NewEvent {
-        body: app.engine.vault.seal(tenant, Purpose::Event, id.as_str(), body)?,
-        id: id.clone(),
-        tenant: tenant.clone(),
-        kind: kind.to_owned(),
-        received_at: now,
-    };
-    let job = IngestConversation { event_id: id.clone() }.job(tenant, now)?;
-    let status = match app.engine.jobs.accept(&event, &job).await? {
+    let (accepted, id) = inbox::keep(app, app.tenant(), kind, conversation, body).await?;
+    let status = match accepted {
         Accepted::New => "accepted",
         Accepted::Duplicate => "duplicate",
     };

@@ -9,6 +9,7 @@ pub use backends::Backends;
 use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Settings};
 use crate::config::{Choice, Config, Loaded, Plan, proxies};
 use crate::credentials::Credentials;
+use crate::missed::Missed;
 use crate::running::Start;
 use crate::spaces;
 use hark_core::ai::by_prompt::{PromptClassifier, PromptExtractor};
@@ -129,7 +130,14 @@ pub async fn wire(
     let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
     let app = app.with_keys(backends.beside_the_truth(plan, Backend::keys)?);
     let app = app.with_reconcile(config.reconcile.clone()).with_identity(config.identity.clone());
+    let app = app.with_missed(missed(config)?);
     Ok(app.with_breakers(models.breakers()))
+}
+
+/// What asks the platform for missed calls, where there is a key for it.
+fn missed(config: &Config) -> Result<Option<Missed>> {
+    let settings = config.elevenlabs.reconcile.settings()?;
+    settings.map(|settings| Missed::new(settings, config.server.event_limit_bytes)).transpose()
 }
 
 /// The name of the backend that plays the part; empty for what is built in.

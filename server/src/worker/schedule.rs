@@ -1,7 +1,9 @@
 //! What is done again and again: pending memories are indexed, derived stores are compacted, embeddings that nobody
-//! needs any more and receipts that are old enough are removed, what has faded is put away.
+//! needs any more and receipts that are old enough are removed, what has faded is put away, calls that no webhook told of are
+//! fetched.
 
 use crate::app::{App, WorkerSettings};
+use crate::missed;
 use hark_core::decay;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -33,7 +35,16 @@ impl Schedule {
             let app = app.clone();
             move || fade(app.clone())
         });
-        Self(vec![tokio::spawn(repairing), tokio::spawn(optimising), tokio::spawn(pruning), tokio::spawn(fading)])
+        let fetching = every(settings.missed_poll, cancel.clone(), {
+            let app = app.clone();
+            move || fetch(app.clone())
+        });
+        let mut tasks =
+            vec![tokio::spawn(repairing), tokio::spawn(optimising), tokio::spawn(pruning), tokio::spawn(fading)];
+        if app.missed.is_some() {
+            tasks.push(tokio::spawn(fetching));
+        }
+        Self(tasks)
     }
 
     /// Waits for what is under way to end.
@@ -64,6 +75,11 @@ async fn every<F: Future<Output = ()>>(period: Duration, cancel: CancellationTok
 }
 
 async fn repair(app: App) {
+    match app.engine.jobs.mend_times(app.engine.clock.now()).await {
+        Ok(0) => {}
+        Ok(mended) => tracing::warn!(jobs = mended, "the clock has gone back: jobs that waited for a far time may run"),
+        Err(error) => tracing::warn!(?error, "times not put right"),
+    }
     match app.ingest.settle_transfers(REPAIR_BATCH).await {
         Ok(0) => {}
         Ok(settled) => tracing::info!(transfers = settled, "the indexes have followed merged or split callers"),
@@ -104,6 +120,19 @@ async fn fade(app: App) {
             );
         }
         Err(error) => tracing::warn!(?error, "what faded is not put away"),
+    }
+}
+
+/// Looks whether it is time (`elevenlabs.reconcile.every_secs`) and nobody else does it. Cancelled on the way, its lease runs
+/// out and somebody goes on from where it was.
+async fn fetch(app: App) {
+    let Some(missed) = &app.missed else { return };
+    match missed::poll(&app, missed).await {
+        Ok(None) => {}
+        Ok(Some(found)) => {
+            tracing::info!(listed = found.listed, accepted = found.accepted, failed = found.failed, "calls looked for");
+        }
+        Err(error) => tracing::warn!(?error, "calls not looked for"),
     }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks `hark` against the official `elevenlabs` package. `cargo xtask test` runs it; by hand:
 
-    python check.py --hark target/debug/hark
+    python check.py --hark target/debug/hark --fake target/debug/examples/fake_elevenlabs
 """
 
 import argparse
@@ -149,6 +149,46 @@ def initiation(server: hark.Server, folder: pathlib.Path) -> None:
     check("initiation without a key answers 401", status == 401, status)
 
 
+def missed_calls(program: str, fake: str, folder: pathlib.Path) -> None:
+    """The fake our tests ask is shaped as the platform is, and hark fetches from it what no webhook brought."""
+    with hark.Platform(fake) as platform:
+        models = elevenlabs.types
+        client = ElevenLabs(api_key=platform.key, base_url=platform.url)
+        listed, cursor = [], None
+        while True:
+            raw = platform.get("/v1/convai/conversations?page_size=100" + (f"&cursor={cursor}" if cursor else ""))
+            found = findings(models.GetConversationsPageResponseModel, raw)
+            check("a page of the fake's list is one as the SDK knows it", not found, found)
+            page = client.conversational_ai.conversations.list(page_size=100, cursor=cursor)
+            ids = [call.conversation_id for call in page.conversations]
+            check("the SDK reads the same page", ids == [call["conversation_id"] for call in raw["conversations"]], ids)
+            listed += ids
+            if not page.has_more:
+                break
+            cursor = page.next_cursor
+        check("every call is listed once", len(listed) == len(set(listed)) == 7, listed)
+        for conversation in listed[:2]:
+            raw = platform.get(f"/v1/convai/conversations/{conversation}")
+            found = findings(models.GetConversationResponseModel, raw)
+            check("a conversation of the fake is one as the SDK knows it", not found, found)
+            call = client.conversational_ai.conversations.get(conversation)
+            check("the SDK reads it", call.conversation_id == conversation and len(call.transcript) == 2)
+        try:
+            ElevenLabs(api_key="wrong", base_url=platform.url).conversational_ai.conversations.list()
+            refused = None
+        except Exception as error:  # The package has one class for each status, and one for the rest.
+            refused = getattr(error, "status_code", None)
+        check("the fake takes no other key", refused == 401, refused)
+
+        env = hark.environment(folder / "missed")
+        env["HARK_ELEVENLABS__RECONCILE__API_KEY"] = platform.key
+        env["HARK_ELEVENLABS__RECONCILE__BASE_URL"] = platform.url
+        command = [program, "elevenlabs", "reconcile", "--since", "2026-11-01"]
+        for what, wanted in [("the calls no webhook brought", "6 calls fetched"), ("nothing twice", "6 calls known")]:
+            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+            check(f"hark elevenlabs reconcile fetches {what}", wanted in done.stdout, done.stdout + done.stderr)
+
+
 def json_type(value: object) -> str | None:
     """The type a dynamic variable may have; `None` for any other."""
     # In Python a bool is an int; on the wire it is not.
@@ -191,7 +231,9 @@ def the_checker_itself() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hark", required=True, help="the built program")
-    program = str(pathlib.Path(parser.parse_args().hark).resolve())
+    parser.add_argument("--fake", required=True, help="the built example fake_elevenlabs")
+    arguments = parser.parse_args()
+    program, fake = (str(pathlib.Path(path).resolve()) for path in (arguments.hark, arguments.fake))
     the_checker_itself()
     with tempfile.TemporaryDirectory(prefix="hark-sdk-") as temporary:
         folder = pathlib.Path(temporary)
@@ -199,6 +241,7 @@ def main() -> int:
         with hark.Server(program, folder) as server:
             their_signature(server)
             initiation(server, folder)
+        missed_calls(program, fake, folder)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

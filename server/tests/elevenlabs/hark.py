@@ -1,4 +1,4 @@
-"""A running `hark`, and a recorder that stands where one would be."""
+"""A running `hark`, a recorder that stands where one would be, and a fake of the platform."""
 
 import http.server
 import json
@@ -61,6 +61,32 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"{}")
+
+
+class Platform:
+    """The example `fake_elevenlabs`; ended when the block is left."""
+
+    def __init__(self, program: str):
+        self._process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        words = self._process.stdout.readline().split()
+        if len(words) != 4:
+            raise SystemExit("the fake of ElevenLabs ended before it was ready")
+        self.url, self.key = words[1], words[3]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+    def get(self, path: str) -> dict:
+        """The JSON of an answer, as it is on the wire."""
+        request = urllib.request.Request(self.url + path, headers={"xi-api-key": self.key})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
 
 
 class Recorder:

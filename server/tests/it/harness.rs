@@ -23,6 +23,7 @@ use hark_server::app::{
 use hark_server::elevenlabs::sign;
 use hark_server::http::router;
 use hark_server::middleware::limits::LimitSettings;
+use hark_server::missed::Missed;
 use hark_server::telemetry;
 use hark_server::worker::Worker;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -155,6 +156,13 @@ impl Harness {
     pub(crate) fn with_fresh_keys(self) -> Self {
         let app = self.app.clone().with_keys(Some(self.keys.clone()));
         Self { router: router(app.clone()), app, ..self }
+    }
+
+    /// The same, asking the platform for calls that no webhook told of.
+    pub(crate) fn with_missed(self, missed: Missed) -> Self {
+        let app = self.app.clone().with_missed(Some(missed));
+        let worker = Worker::new(app.clone(), WorkerSettings::default());
+        Self { router: router(app.clone()), app, worker, ..self }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

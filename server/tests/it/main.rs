@@ -3,6 +3,8 @@
 mod conflicts;
 mod costs;
 mod decay;
+#[path = "../support/fake_elevenlabs.rs"]
+mod fake_elevenlabs;
 mod fakes;
 mod fault_matrix;
 mod harness;
@@ -12,6 +14,7 @@ mod isolation;
 mod keys;
 mod leaks;
 mod limits;
+mod missed;
 mod operations;
 mod outage;
 mod own_routes;

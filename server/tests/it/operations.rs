@@ -97,6 +97,7 @@ async fn the_documentation_names_every_route_and_the_key() {
         "/v1/jobs/{id}/discard",
         "/v1/backends",
         "/v1/backends/{name}/reset",
+        "/v1/elevenlabs/reconcile",
         "/health",
         "/health/live",
         "/health/ready",
@@ -104,7 +105,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 46);
+    assert_eq!(paths.len(), 47);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);

@@ -264,3 +264,22 @@ async fn the_dead_are_shown_redriven_and_given_up_by_route() {
     assert_eq!(queue(&hark).await["dead"], 0);
     assert_eq!(hark.get("/v1/users").await.json["items"][0]["call_count"], 2);
 }
+
+/// A clock that ran a month ahead and was put right: what was noted meanwhile does not wait for a month.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_goes_back_keeps_no_call_waiting() {
+    let hark = Harness::default();
+    hark.later(Duration::days(30));
+    hark.deliver(&event()).await;
+    hark.later(Duration::days(-30));
+    assert_eq!(hark.work().await, 0);
+    let settings = WorkerSettings::default();
+    let repair = settings.repair_every;
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(Worker::new(hark.app.clone(), settings).run(cancel.clone()));
+    while hark.get("/v1/conversations/conv_1").await.json["state"] != "learnt" {
+        tokio::time::advance(repair / 4).await;
+    }
+    cancel.cancel();
+    running.await.unwrap();
+}
