@@ -188,7 +188,8 @@ fn refusal(operation: &'static str, answer: &Response, now: Timestamp) -> Error 
 /// When to come back: seconds, milliseconds or a date, as the official client understands it too.
 fn retry_after(answer: &Response, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let number = |name: &str| header(name).and_then(|text| text.parse::<f64>().ok()).filter(|n| (0.0..1e11).contains(n));
+    let number =
+        |name: &str| header(name).and_then(|text| text.parse::<f64>().ok()).filter(|n| (0.0..1e11).contains(n));
     if let Some(ms) = number("retry-after-ms") {
         return Some(Duration::from_secs_f64(ms / 1e3));
     }

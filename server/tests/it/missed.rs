@@ -22,7 +22,7 @@ fn asking(platform: &FakeElevenLabs, key: &str) -> Harness {
         overlap: std::time::Duration::from_secs(10_800),
         at_once: 2,
     };
-    Harness::default().with_missed(Missed::new(settings, 64 << 10).unwrap())
+    Harness::default().with_missed(Missed::new(settings, 64 << 10).expect("an address"))
 }
 
 /// A call that was over long ago: it started so many seconds after the clock's start.
@@ -31,7 +31,7 @@ fn done(id: &str, secs: i64) -> Value {
 }
 
 async fn poll(hark: &Harness) -> Option<Found> {
-    missed::poll(&hark.app, hark.app.missed.as_ref().unwrap()).await.unwrap()
+    missed::poll(&hark.app, hark.app.missed.as_ref().expect("it asks")).await.expect("the platform answers")
 }
 
 /// The next round, when it is time for it.
