@@ -6,6 +6,7 @@ use crate::crypt::Vault;
 use crate::decay::{DecayConfig, LinkConfig};
 use crate::ingest::NextSpace;
 use crate::layer::{EmbeddingTiers, Profiles};
+use crate::privacy::PrivacyConfig;
 use crate::receipts::Recorder;
 use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
 use crate::{Clock, Entropy};
@@ -45,6 +46,8 @@ pub struct Engine {
     pub decay: DecayConfig,
     /// When memories are linked.
     pub link: LinkConfig,
+    /// What people may expect.
+    pub privacy: PrivacyConfig,
     /// Encryption and keyed hashes.
     pub vault: Vault,
     /// Time.

@@ -15,6 +15,7 @@ pub mod job;
 pub mod layer;
 pub mod limit;
 pub mod people;
+pub mod privacy;
 pub mod quality;
 pub mod ram;
 pub mod recall;

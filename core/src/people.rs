@@ -75,6 +75,10 @@ impl People {
         Self { engine }
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Who it is, without writing anything; `None` for a stranger.
     ///
     /// # Errors
@@ -172,7 +176,8 @@ impl People {
 
     /// Who it is, made known if a stranger: every claim is joined to the caller found or created, so that the
     /// next call from the same number, or with the same id, is the same caller's. `None` when nothing
-    /// identifies the caller: then nothing may be learnt into anybody's memory.
+    /// identifies the caller, or when the caller was erased and is to stay out ([`People::is_erased`]): then nothing may
+    /// be learnt into anybody's memory.
     ///
     /// # Errors
     /// What the store says.
@@ -197,8 +202,12 @@ impl People {
         claims: &[Claim],
         at: Timestamp,
     ) -> Result<Option<User>> {
+        if self.is_erased(tenant, conversation, claims, at).await? {
+            return Ok(None);
+        }
         let known = self.find(tenant, conversation, claims).await?;
         let identities = self.identities(tenant, claims).await?;
+        let identities = self.still_there(tenant, identities, at).await?;
         if let Some(user) = known {
             let scope = Scope { tenant: tenant.clone(), caller: user.id.clone() };
             if !identities.is_empty() {

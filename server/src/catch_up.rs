@@ -27,6 +27,11 @@ async fn once(app: &App) -> Result<()> {
         tracing::info!(secrets, "webhook secrets sealed anew under the current key");
     }
     while app.ingest.settle_transfers(BATCH).await? == BATCH {}
+    let returned = app.ingest.erase_returned().await?;
+    if returned > 0 {
+        tracing::warn!(callers = returned, "callers who had been erased were back, and are erased again");
+    }
+    app.ingest.settle_erasures(BATCH).await?;
     let mut repaired = 0;
     loop {
         let batch = app.ingest.repair(BATCH).await?;

@@ -217,4 +217,9 @@ impl VectorStore for LanceVectors {
         }
         Ok(())
     }
+
+    async fn purge(&self) -> Result<()> {
+        // Deletions are rewritten however few they are, and older versions removed when their time is up.
+        self.optimise().await
+    }
 }

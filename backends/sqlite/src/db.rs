@@ -78,6 +78,17 @@ impl Db {
         Ok(())
     }
 
+    /// Empties the log: the pages of removed rows are overwritten in the file (`secure_delete`), but the log may still hold
+    /// how they were.
+    pub(crate) async fn purge(&self) -> Result<(), Fault> {
+        let mut connection = self.writer.acquire().await?;
+        let busy: i64 = connection.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await?.try_get(0)?;
+        match busy {
+            0 => Ok(()),
+            _ => Err(Fault::Again(ErrorKind::Unavailable, "the log is being read and cannot be emptied now")),
+        }
+    }
+
     /// Moves the log into the file and lets go of both. Twice is the same as once.
     pub(crate) async fn close(&self) -> Result<(), Fault> {
         // Readers first: an open snapshot would keep the log from being emptied.

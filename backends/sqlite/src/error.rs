@@ -12,6 +12,8 @@ pub(crate) enum Fault {
     Stored(&'static str),
     /// Refused by us.
     Refused(ErrorKind, &'static str),
+    /// Refused by us as things are now; another attempt sees them anew.
+    Again(ErrorKind, &'static str),
 }
 
 impl From<sqlx::Error> for Fault {
@@ -45,6 +47,7 @@ impl Fault {
     pub(crate) fn into_error(self, operation: &'static str, file: &str) -> Error {
         match self {
             Self::Refused(kind, context) => Error::new(kind, operation, context),
+            Self::Again(kind, context) => Error::new(kind, operation, context).retriable(true),
             Self::Stored(what) => Error::new(ErrorKind::Corrupt, operation, format!("stored {what} cannot be read")),
             Self::Sql(error) => {
                 let (kind, retriable, context) = classify(&error, file);

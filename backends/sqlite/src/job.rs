@@ -105,6 +105,22 @@ impl SqliteQueue {
         Ok(done.rows_affected())
     }
 
+    async fn forget(&self, tenant: &TenantId, keys: &[String]) -> Result<u64, Fault> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let done = sqlx::query(
+            "DELETE FROM jobs WHERE tenant = ?1 AND state <> 'running' AND EXISTS (
+                 SELECT 1 FROM json_each(?2)
+                 WHERE jobs.key = value OR substr(jobs.key, 1, length(value) + 1) = value || ':')",
+        )
+        .bind(tenant.as_str())
+        .bind(id_list(keys.iter().map(String::as_str))?)
+        .execute(&self.db.writer)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
     async fn enqueue_all(&self, jobs: &[NewJob], now: Timestamp) -> Result<(), Fault> {
         if jobs.is_empty() {
             return Ok(());
@@ -347,6 +363,14 @@ impl JobQueue for SqliteQueue {
 
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64> {
         self.db.named("sqlite.delete_events", self.remove_events(tenant, ids).await)
+    }
+
+    async fn forget_jobs(&self, tenant: &TenantId, keys: &[String]) -> Result<u64> {
+        self.db.named("sqlite.forget_jobs", self.forget(tenant, keys).await)
+    }
+
+    async fn purge(&self) -> Result<()> {
+        self.db.named("sqlite.purge", self.db.purge().await)
     }
 
     async fn enqueue(&self, jobs: &[NewJob], now: Timestamp) -> Result<()> {

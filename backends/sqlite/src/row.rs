@@ -5,8 +5,8 @@ use chrono::DateTime;
 use hark_core::crypt::Sealed;
 use hark_core::store::{Event, Job, JobState, KeyKind, StoredKey};
 use hark_core::{
-    AgentId, Conflict, Conversation, ConversationId, ErrorKind, Identity, KeyScopes, Link, Memory, Provenance, Receipt,
-    Review, Scope, TenantId, Timestamp, Transfer, User,
+    AgentId, Conflict, Conversation, ConversationId, Erased, Erasure, ErrorKind, Identity, KeyScopes, KeyedHash, Link,
+    Memory, Provenance, Receipt, Review, Scope, SuppressionKey, TenantId, Timestamp, Transfer, User,
 };
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -101,6 +101,41 @@ pub(crate) fn user(row: &SqliteRow) -> Result<User, Fault> {
         shared: row.try_get("shared")?,
         revision: unsigned(row, "revision")?,
     })
+}
+
+/// A row of `erasures`.
+pub(crate) fn erasure(row: &SqliteRow) -> Result<Erasure, Fault> {
+    Ok(Erasure {
+        id: text(row, "id")?,
+        person: hash(row, "person")?,
+        erased_at: time(row, "erased_at")?,
+        forever: row.try_get("forever")?,
+        erased: Erased {
+            memories: unsigned(row, "memories")?,
+            links: unsigned(row, "links")?,
+            conflicts: unsigned(row, "conflicts")?,
+            conversations: unsigned(row, "conversations")?,
+            receipts: unsigned(row, "receipts")?,
+            reviews: unsigned(row, "reviews")?,
+            identities: unsigned(row, "identities")?,
+        },
+        events: unsigned(row, "events")?,
+        jobs: unsigned(row, "jobs")?,
+        settled_at: optional_time(row, "settled_at")?,
+        compacted_at: optional_time(row, "compacted_at")?,
+        clean_at: optional_time(row, "clean_at")?,
+        work: optional_sealed(row, "work")?,
+    })
+}
+
+/// A row of `suppressions`.
+pub(crate) fn suppression_key(row: &SqliteRow) -> Result<SuppressionKey, Fault> {
+    Ok(SuppressionKey { by: named(row, "kind")?, hash: hash(row, "hash")? })
+}
+
+fn hash(row: &SqliteRow, column: &'static str) -> Result<KeyedHash, Fault> {
+    let bytes: &[u8] = row.try_get(column)?;
+    bytes.try_into().map(KeyedHash).map_err(|_| Fault::Stored(column))
 }
 
 /// A row of `identities`.

@@ -187,4 +187,8 @@ impl KeywordStore for TantivyKeywords {
     async fn optimise(&self) -> Result<()> {
         self.writer.optimise().await
     }
+
+    async fn purge(&self) -> Result<()> {
+        self.writer.purge().await
+    }
 }

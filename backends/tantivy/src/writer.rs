@@ -20,6 +20,10 @@ use tokio::sync::oneshot;
 
 const WRITE: &str = "tantivy.write";
 const OPTIMISE: &str = "tantivy.optimise";
+const PURGE: &str = "tantivy.purge";
+
+/// Deletions that come meanwhile make another round necessary.
+const PURGE_TRIES: usize = 5;
 
 /// A commit is closed when it has so many changes, so that nobody waits for ever on a busy day.
 const MAX_CHANGES: usize = 20_000;
@@ -37,9 +41,18 @@ type Merge = FutureResult<Option<tantivy::SegmentMeta>>;
 enum Message {
     Write(Vec<Change>, oneshot::Sender<Result<()>>),
     Clear(oneshot::Sender<Result<()>>),
-    Merge(oneshot::Sender<Result<Option<Merge>>>),
+    Merge(Worth, oneshot::Sender<Result<Option<Merge>>>),
     Tidy(oneshot::Sender<Result<()>>),
     Close(oneshot::Sender<Result<()>>),
+}
+
+/// Which segments are merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    /// What makes searches quicker.
+    Speed,
+    /// Everything that still holds a deleted document.
+    Forgetting,
 }
 
 /// The way to the thread. Dropping it ends the thread after the commit that runs.
@@ -86,13 +99,27 @@ impl Writer {
 
     /// Merges what is worth merging; writes go on meanwhile.
     pub(crate) async fn optimise(&self) -> Result<()> {
-        if let Some(merge) = self.ask(OPTIMISE, Message::Merge).await?
+        if let Some(merge) = self.ask(OPTIMISE, |done| Message::Merge(Worth::Speed, done)).await?
             && let Err(error) = merge.await
         {
             // tantivy's own merge of the same segments was there first, or everything was cleared meanwhile.
             tracing::debug!(%error, "merge given up");
         }
         self.ask(OPTIMISE, Message::Tidy).await
+    }
+
+    /// Rewrites every segment that holds a deleted document. A merge of tantivy's own that was there first has left them
+    /// out as well, so what counts is that none is left.
+    pub(crate) async fn purge(&self) -> Result<()> {
+        for _ in 0..PURGE_TRIES {
+            let Some(merge) = self.ask(PURGE, |done| Message::Merge(Worth::Forgetting, done)).await? else {
+                return self.ask(PURGE, Message::Tidy).await;
+            };
+            if let Err(error) = merge.await {
+                tracing::debug!(%error, "merge given up");
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, PURGE, "segments are deleted from faster than they can be rewritten"))
     }
 
     pub(crate) async fn close(&self) -> Result<()> {
@@ -153,7 +180,7 @@ impl Worker {
             match message {
                 Message::Write(changes, done) => self.commit(changes, done),
                 Message::Clear(done) => answer(done, self.attempt(Self::clear)),
-                Message::Merge(done) => answer(done, self.attempt(Self::start_merge)),
+                Message::Merge(worth, done) => answer(done, self.attempt(|worker| worker.start_merge(worth))),
                 Message::Tidy(done) => answer(done, self.attempt(Self::tidy)),
                 Message::Close(done) => {
                     self.writer = None;
@@ -234,8 +261,14 @@ impl Worker {
         self.reader.reload()
     }
 
-    fn start_merge(&mut self) -> tantivy::Result<Option<Merge>> {
-        let segments = self.worth_merging()?;
+    fn start_merge(&mut self, worth: Worth) -> tantivy::Result<Option<Merge>> {
+        let segments = match worth {
+            Worth::Speed => self.worth_merging()?,
+            Worth::Forgetting => {
+                let metas = self.index.searchable_segment_metas()?;
+                metas.iter().filter(|m| m.num_deleted_docs() > 0).map(|m| m.id()).collect()
+            }
+        };
         if segments.is_empty() {
             return Ok(None);
         }

@@ -274,6 +274,39 @@ async fn optimising_merges_keeps_everything_and_is_nothing_the_second_time() {
     assert_eq!(files(&dir.path().join("words"), "idx").len(), before.len());
 }
 
+/// Deleted documents whose words the segments still hold, and the segments.
+fn deleted(folder: &std::path::Path) -> (u32, usize) {
+    let metas = tantivy::Index::open_in_dir(folder).unwrap().searchable_segment_metas().unwrap();
+    (metas.iter().map(|meta| meta.num_deleted_docs()).sum(), metas.len())
+}
+
+#[tokio::test]
+async fn purging_leaves_no_word_of_what_was_erased_in_any_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_backend, store) = open(dir.path()).await;
+    let (erased, kept) = (Scope::new("t", "ada"), Scope::new("t", "bob"));
+    store.upsert(&erased, &[doc("m1", "zanzibar")]).await.unwrap();
+    for n in 0..60 {
+        store.upsert(&kept, &[doc(&format!("k{n}"), "bicycle")]).await.unwrap();
+    }
+    // All in one large segment, in which one deleted document is not worth a merge.
+    store.optimise().await.unwrap();
+    store.erase(&erased).await.unwrap();
+    store.optimise().await.unwrap();
+    let folder = dir.path().join("words");
+    assert_eq!(deleted(&folder), (1, 1), "or this test shows nothing");
+    for _ in 0..2 {
+        store.purge().await.unwrap();
+        assert_eq!(deleted(&folder), (0, 1));
+        assert_eq!(files(&folder, "idx").len(), 1, "the old segment's file is gone");
+        assert_eq!(ids(&store, &kept, "bicycle").await.len(), 60);
+    }
+    store.erase(&kept).await.unwrap();
+    store.purge().await.unwrap();
+    assert_eq!(deleted(&folder).0, 0, "the last document of a segment, too");
+    assert_eq!(files(&folder, "idx").len(), deleted(&folder).1);
+}
+
 #[tokio::test]
 async fn a_closed_store_says_so_and_closing_twice_is_fine() {
     let dir = tempfile::tempdir().unwrap();

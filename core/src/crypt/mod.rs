@@ -5,6 +5,7 @@
 
 mod credential;
 mod keyring;
+mod person;
 mod token;
 
 pub use keyring::{Key, Keyring};
@@ -78,6 +79,8 @@ pub enum Purpose {
     Review,
     /// A webhook secret.
     WebhookSecret,
+    /// What an erasure still has to do.
+    Erasure,
 }
 
 impl Purpose {
@@ -90,6 +93,7 @@ impl Purpose {
             Self::Receipt => "receipt",
             Self::Review => "review",
             Self::WebhookSecret => "webhook_secret",
+            Self::Erasure => "erasure",
         }
     }
 }

@@ -1,15 +1,10 @@
-//! One memory is corrected or forgotten; or everything about a caller is.
+//! One memory is corrected or forgotten.
 
 use super::{Ingest, index};
 use crate::job::{EmbedMemories, JobPayload, LinkMemories};
-use crate::store::Erased;
 use crate::{
-    ConflictState, ConversationId, Error, EventId, IndexState, Memory, MemoryId, MemoryState, PageRequest, Resolution,
-    Result, Scope, Sector, Timestamp,
+    ConflictState, Error, IndexState, Memory, MemoryId, MemoryState, Resolution, Result, Scope, Sector, Timestamp,
 };
-
-/// Event types a conversation may have left in the inbox.
-const EVENT_KINDS: [&str; 2] = ["post_call_transcription", "post_call_transcription_otel"];
 
 /// What to change; `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -165,47 +160,5 @@ impl Ingest {
         self.engine.vectors.delete(scope, ids).await?;
         self.engine.keywords.delete(scope, ids).await?;
         Ok(forgotten)
-    }
-
-    /// Forgets a caller: vectors, words, remembered embeddings, raw events, rows, and what is held in memory. What
-    /// was spent on the caller's conversations stays counted, without their names. Can be repeated.
-    ///
-    /// # Errors
-    /// What the stores say; what was not reached yet is reached by calling again.
-    pub async fn erase(&self, scope: &Scope) -> Result<Erased> {
-        let events = self.events_of(scope).await?;
-        // What was merged may not have followed yet: it goes under every name.
-        let names = self.engine.memory.aliases(scope).await?;
-        for caller in names.into_iter().chain([scope.caller.clone()]) {
-            let name = Scope { tenant: scope.tenant.clone(), caller };
-            self.engine.vectors.erase(&name).await?;
-            self.engine.keywords.erase(&name).await?;
-            if let Some(embeddings) = &self.engine.embeddings {
-                embeddings.erase(&name).await?;
-            }
-        }
-        self.engine.jobs.delete_events(&scope.tenant, &events).await?;
-        // What still waits to be kept would bring the conversations' names back.
-        self.engine.meter.flush().await?;
-        // Written later they would be left out; here is where their conversations can still be told.
-        self.keep_receipts().await;
-        let erased = self.engine.memory.erase_user(scope).await?;
-        // Once more, as in `forget`.
-        self.engine.vectors.erase(scope).await?;
-        self.engine.keywords.erase(scope).await?;
-        self.cache.forget(scope);
-        Ok(erased)
-    }
-
-    async fn events_of(&self, scope: &Scope) -> Result<Vec<EventId>> {
-        let mut events = Vec::new();
-        let mut page = PageRequest::first(1_000);
-        loop {
-            let found = self.engine.memory.conversations(&scope.tenant, Some(&scope.caller), &page).await?;
-            let of = |id: &ConversationId| EVENT_KINDS.map(|kind| EventId::derived(&scope.tenant, id, kind));
-            events.extend(found.items.iter().flat_map(|c| of(&c.id)));
-            let Some(next) = found.next_cursor else { return Ok(events) };
-            page.cursor = Some(next);
-        }
     }
 }

@@ -10,6 +10,7 @@ mod change;
 mod classify;
 mod config;
 mod confirm;
+mod erase;
 mod extract;
 mod index;
 mod link;
@@ -153,6 +154,9 @@ impl Ingest {
         if known.as_ref().is_some_and(|c| c.state == ConversationState::Learnt) {
             return Ok(Ingested::just(Outcome::Learnt { memories: Vec::new() }));
         }
+        if self.is_kept_out(tenant, &call).await? {
+            return self.keep_out(tenant, &call).await;
+        }
         let user = self
             .people
             .admit_at(tenant, Some(&call.conversation), &call.claims, call.started_at.min(self.engine.clock.now()))
@@ -163,10 +167,17 @@ impl Ingest {
         };
         let Some(transcript) = &call.transcript else {
             self.keep(tenant, &call, user.map(|u| u.id), ConversationState::AwaitingTranscript).await?;
+            if self.is_kept_out(tenant, &call).await? {
+                return self.keep_out(tenant, &call).await;
+            }
             return Ok(Ingested::just(Outcome::AwaitingTranscript));
         };
         let Some(user) = user else {
             self.keep(tenant, &call, None, ConversationState::Ignored).await?;
+            // Erased in between, the caller was nobody's any more and the words were kept without a name.
+            if self.is_kept_out(tenant, &call).await? {
+                return self.keep_out(tenant, &call).await;
+            }
             return Ok(Ingested::just(Outcome::Ignored { why: "no_identity" }));
         };
         if !transcript.has_user_words() {

@@ -133,4 +133,8 @@ impl KeywordStore for RamKeywordStore {
     async fn optimise(&self) -> Result<()> {
         Ok(())
     }
+
+    async fn purge(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -119,4 +119,8 @@ impl VectorStore for RamVectorStore {
     async fn optimise(&self) -> Result<()> {
         Ok(())
     }
+
+    async fn purge(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@
 use super::{Note, ReceiptConfig};
 use crate::crypt::{Purpose, Vault};
 use crate::store::MemoryStore;
-use crate::{Clock, Entropy, Error, ErrorKind, Receipt, ReceiptId, Result, TenantId, Timestamp};
+use crate::{Clock, Entropy, Error, ErrorKind, Receipt, ReceiptId, Result, Suppression, TenantId, Timestamp};
 use chrono::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -139,9 +139,27 @@ impl Recorder {
     }
 
     async fn write(&self, tenant: &TenantId, notes: &[(ReceiptId, Note)]) -> Result<()> {
-        let receipts: Vec<Receipt> =
-            notes.iter().map(|(id, note)| self.sealed(tenant, id, note)).collect::<Result<_>>()?;
+        let kept_out = self.kept_out(tenant, notes).await?;
+        let kept = notes.iter().filter(|(_, note)| !self.is_of(tenant, note, &kept_out));
+        let receipts: Vec<Receipt> = kept.map(|(id, note)| self.sealed(tenant, id, note)).collect::<Result<_>>()?;
         self.store.put_receipts(tenant, &receipts).await
+    }
+
+    /// What is asked in the conversation of somebody who was erased names nobody, and would be kept for nobody.
+    async fn kept_out(&self, tenant: &TenantId, notes: &[(ReceiptId, Note)]) -> Result<Vec<Suppression>> {
+        let nobodys = notes.iter().filter(|(_, note)| note.caller.is_none());
+        let named = nobodys.filter_map(|(_, note)| note.conversation.as_ref());
+        let keys: Vec<_> = named.map(|id| self.vault.suppressed_conversation(tenant, id)).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store.suppressions(tenant, &keys).await
+    }
+
+    fn is_of(&self, tenant: &TenantId, note: &Note, kept_out: &[Suppression]) -> bool {
+        let (None, Some(id), false) = (&note.caller, &note.conversation, kept_out.is_empty()) else { return false };
+        let key = self.vault.suppressed_conversation(tenant, id);
+        kept_out.iter().any(|suppression| suppression.key == key)
     }
 
     fn sealed(&self, tenant: &TenantId, id: &ReceiptId, note: &Note) -> Result<Receipt> {

@@ -228,6 +228,14 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
     /// Removes kept events; the missing are fine. Answers how many went.
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64>;
 
+    /// Removes a tenant's jobs that nobody works on, dead ones among them, whose key is one of these or begins with one of
+    /// them and a colon: how payloads of an erased person go. Answers how many went. One that is worked on is left to
+    /// its worker.
+    async fn forget_jobs(&self, tenant: &TenantId, keys: &[String]) -> Result<u64>;
+
+    /// Rewrites what files still hold of removed events and jobs, as [`super::MemoryStore::purge`] does.
+    async fn purge(&self) -> Result<()>;
+
     /// Enqueues jobs, all or none. One whose key is already waiting or running is left as it is; a dead one is
     /// left dead. One that was given up is no longer in the way: the new one takes its place and starts over, and keeps
     /// only its [`Job::discard`].

@@ -4,9 +4,10 @@ use super::{Leadership, LinkUse, Space};
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
-    AgentId, Change, Conflict, ConflictId, ConflictState, Conversation, ConversationId, Identity, Link, LinkId, Memory,
-    MemoryId, MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId,
-    Timestamp, Transfer, TransferId, User, UserId,
+    AgentId, Change, Conflict, ConflictId, ConflictState, Conversation, ConversationId, Erased, Erasure, ErasureId,
+    ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest,
+    Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer,
+    TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -38,19 +39,6 @@ pub struct ConflictFilter {
     pub state: Option<ConflictState>,
 }
 
-/// What an erasure removed, in numbers only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Erased {
-    /// Memories removed.
-    pub memories: u64,
-    /// Links removed.
-    pub links: u64,
-    /// Conversations removed, with transcripts and extractions.
-    pub conversations: u64,
-    /// Identities removed.
-    pub identities: u64,
-}
-
 /// The store that is the truth; vectors and words can be thrown away and rebuilt from it.
 ///
 /// Every write to a caller's memories, links or conflicts raises that caller's [`User::revision`] by at least one, in the
@@ -67,6 +55,10 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// that is nobody's yet is joined to the caller found or created. An identity that is somebody else's stays
     /// theirs. One transaction: two racing calls with the same identity end with one caller.
     /// With no identities a caller without identities is created.
+    ///
+    /// Where one of the identities is suppressed for what is from `now` ([`Suppression::covers`]), it is an error of kind
+    /// `Conflict` that may be tried again, and nothing is written: an erasure came in between, and whoever asks anew
+    /// sees it.
     async fn ensure_user(
         &self,
         tenant: &TenantId,
@@ -97,9 +89,39 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// How many active memories the caller has, by sector; sectors without any are left out.
     async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>>;
 
-    /// Removes the caller and everything that is the caller's, aliases and transfers among it. Twice is the same as once,
-    /// with zeros. What the caller's conversations cost stays counted, but no longer under their names.
-    async fn erase_user(&self, scope: &Scope) -> Result<Erased>;
+    /// Removes the caller and everything that is the caller's, aliases and transfers among it, and notes the erasure, in
+    /// one transaction: from then on what `erasure` names, and every identity the caller had, is suppressed. An unknown
+    /// caller is answered with zeros, and nothing is noted. An erasure whose id is there is an error of kind `Conflict`,
+    /// and nothing is removed. What the caller's conversations cost stays counted, but no longer under their names.
+    async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased>;
+
+    // ---- erasures; they are never removed
+
+    /// What is suppressed of these, latest erasure first (ties by id).
+    async fn suppressions(&self, tenant: &TenantId, keys: &[SuppressionKey]) -> Result<Vec<Suppression>>;
+
+    /// The erasure of that id.
+    async fn erasure(&self, tenant: &TenantId, id: &ErasureId) -> Result<Option<Erasure>>;
+
+    /// A tenant's erasures, latest first (ties by id).
+    async fn erasures(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Erasure>>;
+
+    /// Everything an erasure suppresses, in a stable order; empty for one that is not there.
+    async fn suppressed_by(&self, tenant: &TenantId, id: &ErasureId) -> Result<Vec<SuppressionKey>>;
+
+    /// Notes an erasure that was done elsewhere, with what it suppresses: how a ledger outlives a restored backup. One
+    /// that is there stays as it is. Nothing but the ledger is written.
+    async fn note_erasure(&self, tenant: &TenantId, erasure: &Erasure, keys: &[SuppressionKey]) -> Result<()>;
+
+    /// Notes how far an erasure has come, and when. A step that was noted before stays as it was; [`ErasureStep::Clean`]
+    /// also takes away what was left to be done. A missing erasure is ignored.
+    async fn step_erasure(&self, tenant: &TenantId, id: &ErasureId, step: ErasureStep, at: Timestamp) -> Result<()>;
+
+    /// Erasures of all tenants that still have something to be done, oldest first (ties by id), at most `limit`.
+    async fn open_erasures(&self, limit: usize) -> Result<Vec<(TenantId, Erasure)>>;
+
+    /// All erasures of all tenants, in a stable order that does not change while the walk goes on: for a backup.
+    async fn scan_erasures(&self, page: &PageRequest) -> Result<Page<(TenantId, Erasure)>>;
 
     /// Sets whether several people call as this one; does nothing for an unknown caller.
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()>;
@@ -153,7 +175,8 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     // ---- conversations
 
     /// Binds a conversation to a caller before or during the call. If it is bound already, to whomever, the
-    /// binding stays. Answers the caller it is bound to now.
+    /// binding stays. Answers the caller it is bound to now. An unknown caller is an error of kind `Conflict`, and nothing
+    /// is bound.
     async fn bind_conversation(
         &self,
         scope: &Scope,
@@ -166,7 +189,8 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     async fn conversation(&self, tenant: &TenantId, id: &ConversationId) -> Result<Option<Conversation>>;
 
     /// Writes a conversation whole, except that a caller or a saved extraction that is there already is kept:
-    /// the first one to be saved stands. Answers what is stored now.
+    /// the first one to be saved stands. Answers what is stored now. A caller who is not known is an error of kind
+    /// `Conflict`, and nothing is written: a late job must not bring an erased person's words back.
     async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation>;
 
     /// Puts another extraction in the place of the one that stands, if it still stands: a second reading. `false`,
@@ -183,6 +207,10 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// `last_contact` moves to the call's start if that is later, only if the conversation was not learnt
     /// before. Unknown conversations are ignored.
     async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()>;
+
+    /// Removes conversations that are nobody's, and the receipts of these and of missing ones. Those of a caller are left
+    /// alone. Answers how many conversations went. What they cost stays counted, but no longer under their names.
+    async fn delete_unowned(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64>;
 
     /// A tenant's conversations, latest start first; of one caller, if given.
     async fn conversations(
@@ -371,6 +399,10 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// Notes that the memories' vectors are complete in this space, and no longer in the one noted before.
     async fn set_space(&self, space: &Space) -> Result<()>;
+
+    /// Rewrites what files still hold of removed rows. When it has answered, a row that was removed before is in no file;
+    /// where a reader stands in the way it is an error that may be tried again.
+    async fn purge(&self) -> Result<()>;
 
     /// Whether the store answers: a cheap read.
     async fn ping(&self) -> Result<()>;

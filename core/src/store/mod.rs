@@ -22,7 +22,7 @@ pub use job::{
 };
 pub use keys::{KeyKind, KeyStore, StoredKey};
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
-pub use memory::{ConflictFilter, Erased, MemoryFilter, MemoryStore, Resolved};
+pub use memory::{ConflictFilter, MemoryFilter, MemoryStore, Resolved};
 pub use migrate::{Migrate, Migration};
 pub use upkeep::{Leadership, LinkUse};
 pub use vector::{Space, VectorCaps, VectorRow, VectorStore};

@@ -76,4 +76,8 @@ pub trait VectorStore: Debug + Send + Sync + 'static {
 
     /// Compacts and indexes what was written. Cheap when there is nothing to do; safe at any time.
     async fn optimise(&self) -> Result<()>;
+
+    /// Rewrites every file that still holds something removed, at whatever price. What was removed before is in no current
+    /// file when it has answered, and in no file at all after another call ten minutes later.
+    async fn purge(&self) -> Result<()>;
 }

@@ -6,12 +6,13 @@ use crate::crypt::{Keyring, Sealed, Vault};
 use crate::receipts::{ReceiptConfig, Recorder};
 use crate::store::{Failure, KeywordDoc, MemoryStore, NewEvent, NewJob, VectorRow};
 use crate::{
-    Clock, Conversation, ConversationId, ConversationState, ErrorKind, EventId, Identity, IdentityKind, IndexState,
-    Memory, MemoryId, MemoryKind, MemoryState, Origin, Provenance, Scope, Sector, Speaker, TenantId, Timestamp,
-    Transcript, Turn,
+    Clock, Conversation, ConversationId, ConversationState, ErasureId, ErrorKind, EventId, Identity, IdentityKind,
+    IndexState, Memory, MemoryId, MemoryKind, MemoryState, NewErasure, Origin, Provenance, Scope, Sector, Speaker,
+    TenantId, Timestamp, Transcript, Turn,
 };
 use chrono::Duration;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The tenant of everything here that has one.
 pub const TENANT: &str = "acme";
@@ -80,6 +81,20 @@ pub fn identity(tenant: &TenantId, kind: IdentityKind, raw: &str) -> Identity {
 /// When it is not a number.
 pub fn phone(tenant: &TenantId, number: &str) -> Identity {
     identity(tenant, IdentityKind::Phone, number)
+}
+
+/// An erasure of a caller at [`start`], with an id of its own each time: the one thing here that is never the same twice.
+pub fn erasure(scope: &Scope) -> NewErasure {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let id = ErasureId::new(format!("ers_{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+    NewErasure {
+        work: sealed(id.as_str()),
+        id,
+        person: vault().person(&scope.tenant, &scope.caller),
+        at: start(),
+        forever: false,
+        keys: vec![vault().suppressed_user(&scope.tenant, &scope.caller)],
+    }
 }
 
 /// Bytes that stand for something sealed.

@@ -243,6 +243,11 @@ impl VectorStore for FlakyVectors {
         self.script.step("optimise").await?;
         self.inner.optimise().await
     }
+
+    async fn purge(&self) -> Result<()> {
+        self.script.step("purge").await?;
+        self.inner.purge().await
+    }
 }
 
 /// A keyword store that follows a script.
@@ -303,6 +308,11 @@ impl KeywordStore for FlakyKeywords {
     async fn optimise(&self) -> Result<()> {
         self.script.step("optimise").await?;
         self.inner.optimise().await
+    }
+
+    async fn purge(&self) -> Result<()> {
+        self.script.step("purge").await?;
+        self.inner.purge().await
     }
 }
 

@@ -3,11 +3,12 @@
 use super::Script;
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
-use crate::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
+use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
-    MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp,
-    Transfer, TransferId, User, UserId,
+    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Erased, Erasure, ErasureId, ErasureStep,
+    Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls,
+    Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId,
+    User, UserId,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -60,7 +61,17 @@ scripted! {
     fn aliases(scope: &Scope) -> Vec<UserId>;
     fn set_summary(scope: &Scope, summary: &str) -> ();
     fn sector_counts(scope: &Scope) -> Vec<(Sector, u64)>;
-    fn erase_user(scope: &Scope) -> Erased;
+    fn erase_user(scope: &Scope, erasure: &NewErasure) -> Erased;
+    fn suppressions(tenant: &TenantId, keys: &[SuppressionKey]) -> Vec<Suppression>;
+    fn erasure(tenant: &TenantId, id: &ErasureId) -> Option<Erasure>;
+    fn erasures(tenant: &TenantId, page: &PageRequest) -> Page<Erasure>;
+    fn suppressed_by(tenant: &TenantId, id: &ErasureId) -> Vec<SuppressionKey>;
+    fn note_erasure(tenant: &TenantId, erasure: &Erasure, keys: &[SuppressionKey]) -> ();
+    fn step_erasure(tenant: &TenantId, id: &ErasureId, step: ErasureStep, at: Timestamp) -> ();
+    fn open_erasures(limit: usize) -> Vec<(TenantId, Erasure)>;
+    fn scan_erasures(page: &PageRequest) -> Page<(TenantId, Erasure)>;
+    fn delete_unowned(tenant: &TenantId, ids: &[ConversationId]) -> u64;
+    fn purge() -> ();
     fn bind_conversation(scope: &Scope, id: &ConversationId, agent: Option<&AgentId>, now: Timestamp) -> UserId;
     fn conversation(tenant: &TenantId, id: &ConversationId) -> Option<Conversation>;
     fn save_conversation(tenant: &TenantId, conversation: &Conversation) -> Conversation;

@@ -81,6 +81,10 @@ id!(
     TransferId
 );
 id!(
+    /// That a person was erased (`ers_…`).
+    ErasureId
+);
+id!(
     /// A raw event as it was delivered (`evt_…`).
     EventId
 );

@@ -2,6 +2,7 @@
 
 mod conflict;
 mod conversation;
+mod erasure;
 mod id;
 mod identity;
 mod key;
@@ -19,9 +20,10 @@ mod user;
 
 pub use conflict::{Change, Conflict, ConflictState, JudgedBy, Judgement, Reason, Resolution, Standing, Verdict};
 pub use conversation::{Conversation, ConversationState};
+pub use erasure::{Erased, Erasure, ErasureStep, KeyedHash, NewErasure, SuppressedBy, Suppression, SuppressionKey};
 pub use id::{
-    AgentId, ConflictId, ConversationId, EventId, JobId, KeyId, LinkId, MemoryId, ReceiptId, TenantId, TransferId,
-    UserId,
+    AgentId, ConflictId, ConversationId, ErasureId, EventId, JobId, KeyId, LinkId, MemoryId, ReceiptId, TenantId,
+    TransferId, UserId,
 };
 pub use identity::{Identity, IdentityKind};
 pub use key::{KeyScope, KeyScopes};

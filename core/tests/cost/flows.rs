@@ -53,6 +53,7 @@ fn world(config: &CostConfig) -> World {
         classifier: Arc::new(RuleClassifier),
         decay: Default::default(),
         link: Default::default(),
+        privacy: Default::default(),
         vault: vault(),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(1)),

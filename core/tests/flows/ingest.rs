@@ -190,9 +190,10 @@ async fn erasing_a_caller_leaves_nothing_and_touches_nobody_else() {
     let other = world.scope_of("+4930111111").await;
     world.ingest.add(&other, vec![NewMemory::new("Keeps bees", Origin::Api)]).await.unwrap();
 
-    let erased = world.ingest.erase(&scope).await.unwrap();
+    let done = world.ingest.erase(&scope).await.unwrap().unwrap();
+    let erased = done.erased;
     assert!(erased.memories >= 2 && erased.conversations == 1 && erased.identities == 1);
-    assert_eq!(world.ingest.erase(&scope).await.unwrap(), Default::default());
+    assert_eq!(world.ingest.erase(&scope).await.unwrap(), Some(done), "again is the same");
     assert_eq!(world.engine.memory.user(&scope).await.unwrap(), None);
     let space = Space { ..world.engine.embedder.as_ref().unwrap().background.info().space.clone() };
     assert_eq!(world.engine.vectors.count(&space).await.unwrap(), 1);

@@ -5,6 +5,7 @@
 mod archive;
 mod deadline;
 mod decay;
+mod erasure;
 mod evidence;
 mod identity;
 mod ingest;

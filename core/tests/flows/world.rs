@@ -70,6 +70,7 @@ impl World {
             classifier: Arc::new(RuleClassifier),
             decay: Default::default(),
             link: Default::default(),
+            privacy: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy,

@@ -109,6 +109,12 @@ pub enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// People's rights: erasing them, and proving it
+    Users {
+        /// What to do.
+        #[command(subcommand)]
+        command: UsersCommand,
+    },
     /// How good what is remembered is: counts of what was never recalled, repeated, stale, contradicted or doubtful
     Quality {
         /// What to do; without one, `show`.
@@ -230,6 +236,22 @@ pub enum KeysCommand {
         /// Their ids
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
+    },
+}
+
+/// `hark users`
+#[derive(Debug, Clone, Subcommand)]
+pub enum UsersCommand {
+    /// Erase a person everywhere, keep what is from before out for good, and print the signed receipt
+    Erase {
+        /// Our own id or the integrator's
+        id: String,
+    },
+    /// Say whether a receipt is one that this deployment has signed, unchanged
+    VerifyReceipt {
+        /// The receipt, as JSON; - for the standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 

@@ -16,10 +16,11 @@ mod quality;
 mod reindex;
 mod serve;
 mod simulate;
+mod users;
 
 pub use args::{
     Cli, Command, ConfigCommand, ElevenLabsCommand, JobsCommand, KeysCommand, ModelsCommand, QualityCommand,
-    SecretKind, ServeArgs,
+    SecretKind, ServeArgs, UsersCommand,
 };
 
 use crate::Server;
@@ -100,6 +101,7 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 Command::Jobs { command } => jobs::run(&loaded, registry, &command).await,
                 Command::Elevenlabs { command } => elevenlabs::run(&loaded, registry, &command).await,
                 Command::Keys { command } => keys::run(&loaded, registry, &command).await,
+                Command::Users { command } => users::run(&loaded, registry, &command).await,
                 Command::Quality { command } => quality::run(&loaded, registry, command.as_ref()).await,
                 Command::Models { command } => models::run(&loaded.config, server.models.as_deref(), &command).await,
                 Command::Serve(_) | Command::Worker { .. } | Command::Demo => Ok(()),

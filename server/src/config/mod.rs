@@ -33,6 +33,7 @@ use hark_core::decay::{DecayConfig, LinkConfig};
 use hark_core::ingest::{IngestConfig, ReconcileConfig};
 use hark_core::layer::{EmbeddingCacheConfig, Resilience};
 use hark_core::people::IdentityConfig;
+use hark_core::privacy::PrivacyConfig;
 use hark_core::recall::RecallConfig;
 use hark_core::receipts::ReceiptConfig;
 use schemars::JsonSchema;
@@ -54,6 +55,8 @@ pub struct Config {
     pub elevenlabs: ElevenLabsConfig,
     /// How callers are told apart.
     pub identity: IdentityConfig,
+    /// What people may expect of what is remembered about them.
+    pub privacy: PrivacyConfig,
     /// Which backend plays which part.
     pub roles: RolesConfig,
     /// Named backends. `kind` may be left out where the name is a kind's. Relative paths are meant from the data
@@ -102,6 +105,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             elevenlabs: ElevenLabsConfig::default(),
             identity: IdentityConfig::default(),
+            privacy: PrivacyConfig::default(),
             roles: RolesConfig::default(),
             backends,
             encryption: EncryptionConfig::default(),

@@ -70,6 +70,9 @@ impl Asking {
             self.count_mismatch(app, &bound).await?;
             return Ok(Some(scope_of(bound)));
         }
+        if self.is_over(app).await? {
+            return Ok(None);
+        }
         if let Some(scope) = self.proven(app).await? {
             if let Some(conversation) = &self.conversation {
                 app.people.bind(&scope, conversation, self.agent.as_ref()).await?;
@@ -93,6 +96,9 @@ impl Asking {
         if let Some(scope) = self.known(app).await? {
             return Ok(Some(scope));
         }
+        if self.is_over(app).await? {
+            return Ok(None);
+        }
         let claim = |kind, value: &Option<String>| value.as_ref().map(|value| Claim::new(kind, value.as_str()));
         let claims: Vec<Claim> =
             [claim(IdentityKind::External, &self.user_id), claim(IdentityKind::Phone, &self.caller_id)]
@@ -101,6 +107,14 @@ impl Asking {
                 .collect();
         let user = app.people.admit(app.tenant(), None, &claims).await?;
         Ok(user.map(|user| Scope { tenant: app.tenant().clone(), caller: user.id }))
+    }
+
+    /// Whether the conversation's caller was erased since it began.
+    async fn is_over(&self, app: &TenantApp) -> Result<bool> {
+        match &self.conversation {
+            Some(conversation) => app.people.is_erased_conversation(app.tenant(), conversation).await,
+            None => Ok(false),
+        }
     }
 
     /// The caller a valid token names, unless erased since.

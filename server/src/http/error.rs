@@ -56,6 +56,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what} of that id"))
     }
 
+    /// Old data must not bring back a person who was erased.
+    pub fn erased_before(field: String) -> Self {
+        let detail = format!(
+            "`{field}` names a person who was erased, and what is sent is from before then or does not say when it is \
+             from; give an `occurred_at` after the erasure, or leave it out of the import"
+        );
+        Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, "erased", detail) }
+    }
+
+    /// Nothing is to be kept of a person or of a conversation any more.
+    pub fn erased() -> Self {
+        let detail = "the person was erased, and is kept out: for ever, or in the conversation that was going on then";
+        Self::new(StatusCode::CONFLICT, "erased", detail)
+    }
+
     /// The body is larger than agreed.
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("the body is larger than {limit} bytes");

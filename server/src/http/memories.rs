@@ -88,7 +88,7 @@ fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64>
 
 /// Writes a memory; the next question finds it.
 #[utoipa::path(post, path = "/v1/memories", tag = "memories", request_body = CreateMemory,
-    responses((status = 201, body = MemoryView), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = MemoryView), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn create(
     app: TenantApp,
     AppJson(new): AppJson<CreateMemory>,
@@ -102,7 +102,7 @@ pub async fn create(
 /// Writes up to 1,000 memories and answers them in the order given. Everything is checked before anything is
 /// written; then each caller's memories are written all or none.
 #[utoipa::path(post, path = "/v1/memories/batch", tag = "memories", request_body = CreateBatch,
-    responses((status = 201, body = Items<MemoryView>), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = Items<MemoryView>), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn create_batch(
     app: TenantApp,
     AppJson(batch): AppJson<CreateBatch>,
@@ -129,6 +129,12 @@ async fn write(app: &TenantApp, new: Vec<CreateMemory>) -> Result<Vec<MemoryView
                 memories.push(memory);
             }
             None => callers.push((user_id, vec![place], vec![memory])),
+        }
+    }
+    for (user_id, places, memories) in &callers {
+        if let Some(at) = app.people.first_erased(app.tenant(), user_id, memories).await? {
+            let field = if count == 1 { "user_id".to_owned() } else { format!("memories[{}].user_id", places[at]) };
+            return Err(Problem::erased_before(field));
         }
     }
     let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());

@@ -5,6 +5,7 @@ pub mod caller;
 pub mod conflicts;
 pub mod conversations;
 pub mod costs;
+pub mod erasures;
 pub mod error;
 pub mod extract;
 pub mod health;
@@ -112,6 +113,7 @@ fn reading() -> Router<App> {
         .route("/v1/conversations/{id}", get(conversations::read))
         .route("/v1/quality", get(quality::read))
         .route("/v1/reviews", get(reviews::list))
+        .route("/v1/erasures/verify", post(erasures::verify))
         .route("/v1/costs", get(costs::list))
         .route("/v1/queue", get(jobs::queue))
 }
@@ -138,7 +140,8 @@ fn writing() -> Router<App> {
 /// What cannot be taken back, leaves the house, or is the tenant's own business.
 fn administration() -> Router<App> {
     Router::new()
-        .route("/v1/users/{id}", delete(users::erase))
+        .route("/v1/users/{id}", delete(erasures::erase))
+        .route("/v1/erasures", get(erasures::list))
         .route("/v1/reviews/labels", get(reviews::labels))
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))

@@ -60,13 +60,16 @@ pub async fn create(app: TenantApp, AppJson(session): AppJson<CreateSession>) ->
     if named && app.people.is_gone(tenant, &first.value).await? {
         return Err(Problem::not_found("user"));
     }
+    let conversation = session.conversation_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
+    // Not known yet, the call finds its receipt by caller and time.
+    let conversation = conversation.map(ConversationId::new);
+    if app.people.is_erased(tenant, conversation.as_ref(), &claims, app.engine.clock.now()).await? {
+        return Err(Problem::erased());
+    }
     let admitted = app.people.admit(tenant, None, &claims).await?;
     let user =
         admitted.ok_or_else(|| Problem::field("invalid_field", "number", "`number` is not a telephone number"))?;
     let scope = Scope { tenant: tenant.clone(), caller: user.id.clone() };
-    let conversation = session.conversation_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
-    // Not known yet, the call finds its receipt by caller and time.
-    let conversation = conversation.map(ConversationId::new);
     if let Some(id) = &conversation {
         let agent = session.agent_id.as_deref().map(AgentId::new);
         let bound = app.people.bind(&scope, id, agent.as_ref()).await?;

@@ -65,23 +65,6 @@ pub struct ChangeUser {
     pub shared: Option<bool>,
 }
 
-/// What an erasure removed, in numbers only.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ErasureReceipt {
-    /// Who it was, by our own id.
-    pub user_id: String,
-    /// When it was done.
-    pub erased_at: DateTime<Utc>,
-    /// Memories removed.
-    pub memories: u64,
-    /// Links removed.
-    pub links: u64,
-    /// Conversations removed, with transcripts and raw events.
-    pub conversations: u64,
-    /// Numbers and ids removed.
-    pub identities: u64,
-}
-
 /// Which memories to list.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -200,21 +183,4 @@ pub async fn memories(
     let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
     let items = found.items.into_iter().map(|memory| MemoryView::of(&scope, memory, rates, now)).collect();
     Ok(Json(Items { items, next_cursor: found.next_cursor }))
-}
-
-/// Erases a caller and everything that is theirs. The receipt holds numbers only.
-#[utoipa::path(delete, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)),
-    responses((status = 200, body = ErasureReceipt), (status = 404, body = ProblemBody)))]
-pub async fn erase(app: TenantApp, Id(id): Id) -> Result<Json<ErasureReceipt>, Problem> {
-    let (scope, user) = find(&app, &id).await?;
-    let erased = app.ingest.erase(&scope).await?;
-    tracing::info!(user_id = %user.id, memories = erased.memories, "user erased");
-    Ok(Json(ErasureReceipt {
-        user_id: user.id.to_string(),
-        erased_at: app.engine.clock.now(),
-        memories: erased.memories,
-        links: erased.links,
-        conversations: erased.conversations,
-        identities: erased.identities,
-    }))
 }

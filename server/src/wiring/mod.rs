@@ -120,6 +120,7 @@ pub async fn wire(
         stand_in,
         decay: config.decay,
         link: config.link,
+        privacy: config.privacy.clone(),
         vault,
         clock: around.clock.clone(),
         entropy: around.entropy.clone(),

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// Memories repaired at once.
 const REPAIR_BATCH: usize = 256;
 
+/// Erasures whose files are rewritten together.
+const PURGE_BATCH: usize = 1_000;
+
 /// The running schedule.
 #[derive(Debug)]
 pub(super) struct Schedule(Vec<JoinHandle<()>>);
@@ -85,6 +88,11 @@ async fn repair(app: App) {
         Ok(settled) => tracing::info!(transfers = settled, "the indexes have followed merged or split callers"),
         Err(error) => tracing::warn!(?error, "the indexes have not followed merged or split callers"),
     }
+    match app.ingest.settle_erasures(REPAIR_BATCH).await {
+        Ok(0) => {}
+        Ok(settled) => tracing::info!(erasures = settled, "erasures that broke off are done"),
+        Err(error) => tracing::warn!(?error, "erasures that broke off are not done"),
+    }
     loop {
         match app.ingest.repair(REPAIR_BATCH).await {
             Ok(0) => return,
@@ -103,6 +111,11 @@ async fn optimise(app: App) {
     }
     if let Err(error) = app.engine.keywords.optimise().await {
         tracing::warn!(?error, "words not optimised");
+    }
+    match app.ingest.purge_erased(PURGE_BATCH).await {
+        Ok(0) => {}
+        Ok(clean) => tracing::info!(erasures = clean, "no file holds anything of people who were erased"),
+        Err(error) => tracing::warn!(?error, "files may still hold something of people who were erased"),
     }
 }
 

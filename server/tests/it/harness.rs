@@ -120,6 +120,7 @@ impl Harness {
             classifier: Arc::new(Facts),
             decay: Default::default(),
             link: Default::default(),
+            privacy: Default::default(),
             vault: fixtures::vault(),
             clock: clock.clone(),
             entropy,

@@ -3,6 +3,7 @@
 mod conflicts;
 mod costs;
 mod decay;
+mod erasure;
 #[path = "../support/fake_elevenlabs.rs"]
 mod fake_elevenlabs;
 mod fakes;

@@ -107,9 +107,49 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.sector_counts(scope).await
     }
-    async fn erase_user(&self, scope: &Scope) -> Result<Erased> {
+    async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased> {
         self.switches.gate(Part::Truth).await?;
-        self.inner.erase_user(scope).await
+        self.inner.erase_user(scope, erasure).await
+    }
+    async fn suppressions(&self, tenant: &TenantId, keys: &[SuppressionKey]) -> Result<Vec<Suppression>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.suppressions(tenant, keys).await
+    }
+    async fn erasure(&self, tenant: &TenantId, id: &ErasureId) -> Result<Option<Erasure>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.erasure(tenant, id).await
+    }
+    async fn erasures(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Erasure>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.erasures(tenant, page).await
+    }
+    async fn suppressed_by(&self, tenant: &TenantId, id: &ErasureId) -> Result<Vec<SuppressionKey>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.suppressed_by(tenant, id).await
+    }
+    async fn note_erasure(&self, tenant: &TenantId, erasure: &Erasure, keys: &[SuppressionKey]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.note_erasure(tenant, erasure, keys).await
+    }
+    async fn step_erasure(&self, tenant: &TenantId, id: &ErasureId, step: ErasureStep, at: Timestamp) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.step_erasure(tenant, id, step, at).await
+    }
+    async fn open_erasures(&self, limit: usize) -> Result<Vec<(TenantId, Erasure)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.open_erasures(limit).await
+    }
+    async fn scan_erasures(&self, page: &PageRequest) -> Result<Page<(TenantId, Erasure)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.scan_erasures(page).await
+    }
+    async fn delete_unowned(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.delete_unowned(tenant, ids).await
+    }
+    async fn purge(&self) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        MemoryStore::purge(&self.inner).await
     }
     async fn bind_conversation(
         &self,
@@ -350,6 +390,14 @@ impl JobQueue for SwitchedJobs {
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64> {
         self.switches.gate(Part::Queue).await?;
         self.inner.delete_events(tenant, ids).await
+    }
+    async fn forget_jobs(&self, tenant: &TenantId, keys: &[String]) -> Result<u64> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.forget_jobs(tenant, keys).await
+    }
+    async fn purge(&self) -> Result<()> {
+        self.switches.gate(Part::Queue).await?;
+        JobQueue::purge(&self.inner).await
     }
     async fn enqueue(&self, jobs: &[NewJob], now: Timestamp) -> Result<()> {
         self.switches.gate(Part::Queue).await?;

@@ -20,7 +20,7 @@ const NUMBERS: [&str; 2] = ["+4930111111", "+4930222222"];
 const USERS: [&str; 2] = ["crm-1", "crm-2"];
 
 /// Ids of ours. Conversations are not among them: they are the platform's, and both tenants have the same.
-const PREFIXES: [&str; 9] = ["usr_", "mem_", "lnk_", "cfl_", "trf_", "job_", "key_", "whs_", "evt_"];
+const PREFIXES: [&str; 10] = ["usr_", "mem_", "lnk_", "cfl_", "trf_", "job_", "key_", "whs_", "evt_", "ers_"];
 
 /// One step: who does what, with which of the things there are.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ struct Tenant {
     /// Every id it was told.
     ids: BTreeSet<String>,
     tokens: BTreeSet<String>,
+    /// Receipts of erasures.
+    receipts: Vec<Value>,
     /// The key and the secret it works with: revoked, they would end everything.
     own: [String; 2],
 }
@@ -64,7 +66,8 @@ impl World {
             let made = hark.post("/v1/webhook-secrets", json!({"tenant": name})).await.json;
             let text = |field: &str| made[field].as_str().expect("well-formed").to_owned();
             let own = [key_id, text("id")];
-            tenants.push(Tenant { key, secret: text("secret"), ids: BTreeSet::new(), tokens: BTreeSet::new(), own });
+            let (ids, tokens, receipts) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+            tenants.push(Tenant { key, secret: text("secret"), ids, tokens, receipts, own });
         }
         let document = hark.get("/openapi.json").await.json;
         let mut routes = Vec::new();
@@ -141,6 +144,10 @@ impl World {
                 json!({"resolution": (["keep_both", "keep_new", "keep_old", "undo"][b % 4])})
             }
             "/v1/reviews/{memory_id}" => json!({"decision": (["accept", "reject"][b % 2]), "label": true}),
+            "/v1/erasures/verify" => {
+                let receipts: Vec<&Value> = self.tenants.iter().flat_map(|tenant| &tenant.receipts).collect();
+                receipts.get(a % receipts.len().max(1)).map_or(Value::Null, |receipt| (*receipt).clone())
+            }
             "/v1/keys" => json!({"scopes": ["read"], "label": mark}),
             "/v1/webhook-secrets" => json!({"label": mark}),
             "/v1/jobs/{id}/discard" => json!({"reason": mark}),
@@ -176,6 +183,10 @@ impl World {
             prop_assert!(!named || answer.status.is_client_error(), "{id} was touched: {told}");
         }
         prop_assert!(!answer.status.is_server_error() || answer.status == 501, "{told}");
+        if path == "/v1/erasures/verify" && answer.status.is_success() {
+            let mine = self.tenants[step.tenant].receipts.contains(&body);
+            prop_assert_eq!(&answer.json, &json!({"valid": mine, "recorded": mine}), "{}", told);
+        }
         self.learn(step.tenant, &answer, &sent);
         self.hark.later(chrono::Duration::seconds(1));
         if step.picks[3].is_multiple_of(3) {
@@ -199,6 +210,9 @@ impl World {
     fn learn(&mut self, tenant: usize, answer: &Answer, sent: &str) {
         if !answer.status.is_success() {
             return;
+        }
+        if answer.json.get("receipt_id").is_some() {
+            self.tenants[tenant].receipts.push(answer.json.clone());
         }
         let mut texts = Vec::new();
         strings(&answer.json, &mut texts);
@@ -279,6 +293,9 @@ async fn both_tenants_have_something_to_tell() {
         for prefix in ["usr_", "mem_", "job_", "key_", "whs_", "evt_"] {
             assert!(ids.iter().any(|id| id.starts_with(prefix)), "{prefix} {ids:?}");
         }
+        // Whoever was erased on the way has called again.
+        let said = json!({"content": format!("Likes {mark}."), "caller_id": NUMBERS[0]});
+        world.send(tenant, &Method::POST, "/tools/remember", "/tools/remember", &said).await;
         let body = json!({"query": mark, "caller_id": NUMBERS[0]});
         let told = world.send(tenant, &Method::POST, "/tools/memory-query", "/tools/memory-query", &body).await;
         assert!(told.text.contains(mark), "{}", told.text);

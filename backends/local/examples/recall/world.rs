@@ -52,6 +52,7 @@ impl World {
             classifier: Arc::new(RuleClassifier),
             decay: Default::default(),
             link: Default::default(),
+            privacy: Default::default(),
             vault: vault(),
             clock,
             entropy,

@@ -3,7 +3,7 @@
 use crate::db::Db;
 use crate::error::Fault;
 use crate::page::{After, limit, page, rows};
-use crate::row::{self, micros, name};
+use crate::row::{self, id_list, micros, name};
 use hark_core::crypt::Sealed;
 use hark_core::{
     AgentId, Conversation, ConversationId, ConversationState, Page, PageRequest, Scope, TenantId, Timestamp, UserId,
@@ -152,6 +152,40 @@ async fn count_once(connection: &mut SqliteConnection, scope: &Scope, id: &Conve
     .execute(connection)
     .await?;
     Ok(())
+}
+
+pub(super) async fn delete_unowned(db: &Db, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64, Fault> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let ids = id_list(ids.iter().map(ConversationId::as_str))?;
+    let mut tx = db.begin().await?;
+    let mut gone = 0;
+    for statement in [
+        "INSERT INTO costs (tenant, day, agent, spend, model, calls, unpriced, input_tokens, output_tokens, money)
+         SELECT tenant, day, agent, spend, model, sum(calls), sum(unpriced), sum(input_tokens), sum(output_tokens),
+                sum(money)
+         FROM costs
+         WHERE tenant = ?1 AND conversation <> '' AND conversation IN (SELECT value FROM json_each(?2)) AND NOT EXISTS
+             (SELECT 1 FROM conversations WHERE tenant = ?1 AND id = conversation AND caller IS NOT NULL)
+         GROUP BY tenant, day, agent, spend, model
+         ON CONFLICT (tenant, day, conversation, agent, spend, model) DO UPDATE SET
+             calls = calls + excluded.calls,
+             unpriced = unpriced + excluded.unpriced,
+             input_tokens = input_tokens + excluded.input_tokens,
+             output_tokens = output_tokens + excluded.output_tokens,
+             money = money + excluded.money",
+        "DELETE FROM costs WHERE tenant = ?1 AND conversation <> '' AND conversation IN (SELECT value FROM json_each(?2)) AND NOT EXISTS
+             (SELECT 1 FROM conversations WHERE tenant = ?1 AND id = conversation AND caller IS NOT NULL)",
+        "DELETE FROM receipts WHERE tenant = ?1 AND conversation IN (SELECT value FROM json_each(?2)) AND NOT EXISTS
+             (SELECT 1 FROM conversations WHERE tenant = ?1 AND id = conversation AND caller IS NOT NULL)",
+        "DELETE FROM conversations WHERE tenant = ?1 AND caller IS NULL AND id IN (SELECT value FROM json_each(?2))",
+    ] {
+        let done = sqlx::query(statement).bind(tenant.as_str()).bind(ids.as_str()).execute(&mut *tx).await?;
+        gone = done.rows_affected();
+    }
+    tx.commit().await?;
+    Ok(gone)
 }
 
 pub(super) async fn list(

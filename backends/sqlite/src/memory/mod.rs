@@ -3,6 +3,7 @@
 mod conflicts;
 mod conversations;
 mod costs;
+mod erasures;
 mod leases;
 mod links;
 mod memories;
@@ -18,11 +19,12 @@ use crate::error::Fault;
 use async_trait::async_trait;
 use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::crypt::Sealed;
-use hark_core::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
+use hark_core::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
-    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Identity, Link, LinkId, Memory, MemoryId,
-    MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, TenantId, Timestamp,
-    Transfer, TransferId, User, UserId,
+    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Erased, Erasure, ErasureId, ErasureStep,
+    Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls,
+    Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId,
+    User, UserId,
 };
 use sqlx::SqliteConnection;
 use std::sync::Arc;
@@ -134,8 +136,44 @@ impl MemoryStore for SqliteMemory {
         self.db.named("sqlite.sector_counts", memories::sector_counts(&self.db, scope).await)
     }
 
-    async fn erase_user(&self, scope: &Scope) -> Result<Erased> {
-        self.db.named("sqlite.erase_user", users::erase(&self.db, scope).await)
+    async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased> {
+        self.db.named("sqlite.erase_user", users::erase(&self.db, scope, erasure).await)
+    }
+
+    async fn suppressions(&self, tenant: &TenantId, keys: &[SuppressionKey]) -> Result<Vec<Suppression>> {
+        self.db.named("sqlite.suppressions", erasures::suppressions(&self.db, tenant, keys).await)
+    }
+
+    async fn erasure(&self, tenant: &TenantId, id: &ErasureId) -> Result<Option<Erasure>> {
+        self.db.named("sqlite.erasure", erasures::get(&self.db, tenant, id).await)
+    }
+
+    async fn erasures(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Erasure>> {
+        self.db.named("sqlite.erasures", erasures::list(&self.db, tenant, page).await)
+    }
+
+    async fn suppressed_by(&self, tenant: &TenantId, id: &ErasureId) -> Result<Vec<SuppressionKey>> {
+        self.db.named("sqlite.suppressed_by", erasures::keys(&self.db, tenant, id).await)
+    }
+
+    async fn note_erasure(&self, tenant: &TenantId, erasure: &Erasure, keys: &[SuppressionKey]) -> Result<()> {
+        self.db.named("sqlite.note_erasure", erasures::note(&self.db, tenant, erasure, keys).await)
+    }
+
+    async fn step_erasure(&self, tenant: &TenantId, id: &ErasureId, step: ErasureStep, at: Timestamp) -> Result<()> {
+        self.db.named("sqlite.step_erasure", erasures::step(&self.db, tenant, id, step, at).await)
+    }
+
+    async fn open_erasures(&self, limit: usize) -> Result<Vec<(TenantId, Erasure)>> {
+        self.db.named("sqlite.open_erasures", erasures::open(&self.db, limit).await)
+    }
+
+    async fn scan_erasures(&self, page: &PageRequest) -> Result<Page<(TenantId, Erasure)>> {
+        self.db.named("sqlite.scan_erasures", erasures::scan(&self.db, page).await)
+    }
+
+    async fn delete_unowned(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64> {
+        self.db.named("sqlite.delete_unowned", conversations::delete_unowned(&self.db, tenant, ids).await)
     }
 
     async fn bind_conversation(
@@ -362,6 +400,10 @@ impl MemoryStore for SqliteMemory {
 
     async fn set_space(&self, space: &Space) -> Result<()> {
         self.db.named("sqlite.set_space", walks::set_space(&self.db, space).await)
+    }
+
+    async fn purge(&self) -> Result<()> {
+        self.db.named("sqlite.purge", self.db.purge().await)
     }
 
     async fn ping(&self) -> Result<()> {

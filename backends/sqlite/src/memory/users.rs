@@ -1,11 +1,12 @@
 //! People and the identities they are known by.
 
+use super::erasures;
 use crate::db::Db;
 use crate::error::Fault;
 use crate::page::{After, limit, page, rows};
 use crate::row::{self, micros, name};
-use hark_core::store::{Erased, Resolved};
-use hark_core::{ErrorKind, Identity, Page, PageRequest, Scope, TenantId, Timestamp, User, UserId};
+use hark_core::store::Resolved;
+use hark_core::{Erased, ErrorKind, Identity, NewErasure, Page, PageRequest, Scope, TenantId, Timestamp, User, UserId};
 use sqlx::SqliteConnection;
 
 pub(super) async fn find(db: &Db, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>, Fault> {
@@ -52,10 +53,11 @@ pub(super) async fn ensure(
     new: &UserId,
     now: Timestamp,
 ) -> Result<Resolved, Fault> {
-    if let Some(user) = settled(db, tenant, identities).await? {
+    if let Some(user) = settled(db, tenant, identities, now).await? {
         return Ok(Resolved { user, created: false });
     }
     let mut tx = db.begin().await?;
+    erasures::admitted(&mut tx, tenant, identities, now).await?;
     let resolved = match known(&mut tx, tenant, identities).await?.first {
         Some(user) => Resolved { user, created: false },
         None => create(&mut tx, tenant, new, now).await?,
@@ -67,11 +69,12 @@ pub(super) async fn ensure(
 
 /// The caller, if there is nothing to write: the usual case when somebody calls again, and somebody is on the
 /// phone, so it does not queue behind the writers.
-async fn settled(db: &Db, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>, Fault> {
+async fn settled(db: &Db, tenant: &TenantId, identities: &[Identity], now: Timestamp) -> Result<Option<User>, Fault> {
     if identities.is_empty() {
         return Ok(None);
     }
     let mut connection = db.reader.acquire().await?;
+    erasures::admitted(&mut connection, tenant, identities, now).await?;
     let known = known(&mut connection, tenant, identities).await?;
     Ok(known.first.filter(|_| known.all))
 }
@@ -202,16 +205,28 @@ pub(super) async fn set_shared(db: &Db, scope: &Scope, shared: bool) -> Result<(
 }
 
 /// Deleting the user's row alone would cascade to all of it; table by table it can be counted.
-pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
+pub(super) async fn erase(db: &Db, scope: &Scope, erasure: &NewErasure) -> Result<Erased, Fault> {
     let mut tx = db.begin().await?;
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE tenant = ? AND id = ?")
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+    if known == 0 {
+        return Ok(Erased::default());
+    }
     for statement in UNNAME_COSTS.into_iter().chain([FORGET_TRANSFERS]) {
         sqlx::query(statement).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
     }
-    sqlx::query(FORGET_RECEIPTS).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
-    let mut gone = [0; 5];
+    let identities = erasures::identities(&mut tx, scope).await?;
+    let mut gone = [0; 8];
     for (statement, gone) in [
         "DELETE FROM links WHERE tenant = ?1 AND caller = ?2
          AND a IN (SELECT id FROM memories WHERE tenant = ?1 AND caller = ?2)",
+        "DELETE FROM conflicts WHERE tenant = ?1 AND caller = ?2",
+        "DELETE FROM receipts WHERE tenant = ?1 AND (caller = ?2
+         OR conversation IN (SELECT id FROM conversations WHERE tenant = ?1 AND caller = ?2))",
+        "DELETE FROM reviews WHERE tenant = ?1 AND caller = ?2",
         "DELETE FROM memories WHERE tenant = ?1 AND caller = ?2",
         "DELETE FROM conversations WHERE tenant = ?1 AND caller = ?2",
         "DELETE FROM identities WHERE tenant = ?1 AND caller = ?2",
@@ -224,14 +239,14 @@ pub(super) async fn erase(db: &Db, scope: &Scope) -> Result<Erased, Fault> {
             sqlx::query(statement).bind(scope.tenant.as_str()).bind(scope.caller.as_str()).execute(&mut *tx).await?;
         *gone = done.rows_affected();
     }
+    let [links, conflicts, receipts, reviews, memories, conversations, _, _] = gone;
+    let counted = identities.len() as u64;
+    let erased = Erased { memories, links, conflicts, conversations, receipts, reviews, identities: counted };
+    erasures::note_done(&mut tx, scope, erasure, erased, identities).await?;
     tx.commit().await?;
-    let [links, memories, conversations, identities, _] = gone;
-    Ok(Erased { memories, links, conversations, identities })
+    Ok(erased)
 }
 
-/// Those that name nobody, but a conversation of the caller's; the caller's own go with the caller.
-const FORGET_RECEIPTS: &str = "DELETE FROM receipts
-     WHERE tenant = ?1 AND conversation IN (SELECT id FROM conversations WHERE tenant = ?1 AND caller = ?2)";
 /// The aliases themselves go with the user's row.
 const FORGET_TRANSFERS: &str = "WITH names (id) AS (
          SELECT ?2 UNION SELECT id FROM aliases WHERE tenant = ?1 AND caller = ?2

@@ -2,7 +2,7 @@
 
 use crate::place::{Place, verdict};
 use hark_core::store::{Accepted, NewJob, Settled};
-use hark_core::testkit::fixtures::{after, conversation, event, job, memory, phone, scopes, start};
+use hark_core::testkit::fixtures::{after, conversation, erasure, event, job, memory, phone, scopes, start};
 use hark_core::{Conversation, ConversationState, ErrorKind, Identity, Link, LinkKind};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -119,7 +119,7 @@ async fn a_late_write_does_not_bring_an_erased_caller_back() {
     let store = place.migrated().await.memory();
     let [one, ..] = scopes();
     store.ensure_user(&one.tenant, &[], &one.caller, start()).await.unwrap();
-    store.erase_user(&one).await.unwrap();
+    store.erase_user(&one, &erasure(&one)).await.unwrap();
     let late = Conversation { caller: Some(one.caller.clone()), ..conversation("conv_1") };
     for error in [
         store.put_memories(&one, &[memory("mem_1", "Likes tea")]).await.unwrap_err(),

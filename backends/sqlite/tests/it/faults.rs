@@ -3,7 +3,7 @@
 use crate::place::{Place, verdict};
 use hark_core::ErrorKind::{Config, Conflict, Corrupt, Unavailable};
 use hark_core::store::Accepted;
-use hark_core::testkit::fixtures::{event, job, memory, scopes, start};
+use hark_core::testkit::fixtures::{erasure, event, job, memory, scopes, start};
 use serde_json::json;
 use sqlx::Executor;
 use std::io::{Seek, SeekFrom, Write};
@@ -199,7 +199,7 @@ async fn what_is_forgotten_is_not_left_in_the_file() {
     assert!(in_file(), "the test looks in the right place");
 
     let store = place.migrated().await;
-    store.memory().erase_user(&one).await.unwrap();
+    store.memory().erase_user(&one, &erasure(&one)).await.unwrap();
     store.0.close().await.unwrap();
     assert!(!in_file());
 }

@@ -45,6 +45,7 @@ impl Process {
             classifier: Arc::new(RuleClassifier),
             decay: Default::default(),
             link: Default::default(),
+            privacy: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),

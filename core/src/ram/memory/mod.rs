@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod costs;
+mod erasures;
 mod receipts;
 mod state;
 mod transfers;
@@ -11,11 +12,12 @@ use super::locked;
 use super::page::latest_first;
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
-use crate::store::{ConflictFilter, Erased, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
+use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity,
-    IndexState, Link, LinkId, Memory, MemoryId, MemoryState, NewTransfer, Page, PageRequest, Recalls, Receipt, Result,
-    Review, Scope, Sector, TenantId, Timestamp, Transfer, TransferId, User, UserId,
+    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Erased, Erasure, ErasureId,
+    ErasureStep, Error, ErrorKind, Identity, IndexState, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure,
+    NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey,
+    TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -48,7 +50,9 @@ impl MemoryStore for RamMemoryStore {
         new: &UserId,
         now: Timestamp,
     ) -> Result<Resolved> {
-        Ok(self.state().ensure(tenant, identities, new, now))
+        let mut state = self.state();
+        state.kept_out(tenant, identities, now)?;
+        Ok(state.ensure(tenant, identities, new, now))
     }
 
     async fn join_identities(&self, scope: &Scope, identities: &[Identity]) -> Result<()> {
@@ -146,8 +150,46 @@ impl MemoryStore for RamMemoryStore {
         Ok(counts.into_iter().collect())
     }
 
-    async fn erase_user(&self, scope: &Scope) -> Result<Erased> {
-        Ok(self.state().erase(scope))
+    async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased> {
+        self.state().erase_noted(scope, erasure)
+    }
+
+    async fn suppressions(&self, tenant: &TenantId, keys: &[SuppressionKey]) -> Result<Vec<Suppression>> {
+        Ok(self.state().erasures.of(tenant, keys))
+    }
+
+    async fn erasure(&self, tenant: &TenantId, id: &ErasureId) -> Result<Option<Erasure>> {
+        Ok(self.state().erasures.get(tenant, id).cloned())
+    }
+
+    async fn erasures(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Erasure>> {
+        self.state().erasures.list(tenant, page)
+    }
+
+    async fn suppressed_by(&self, tenant: &TenantId, id: &ErasureId) -> Result<Vec<SuppressionKey>> {
+        Ok(self.state().erasures.keys(tenant, id))
+    }
+
+    async fn note_erasure(&self, tenant: &TenantId, erasure: &Erasure, keys: &[SuppressionKey]) -> Result<()> {
+        self.state().erasures.note(tenant, erasure, keys);
+        Ok(())
+    }
+
+    async fn step_erasure(&self, tenant: &TenantId, id: &ErasureId, step: ErasureStep, at: Timestamp) -> Result<()> {
+        self.state().erasures.step(tenant, id, step, at);
+        Ok(())
+    }
+
+    async fn open_erasures(&self, limit: usize) -> Result<Vec<(TenantId, Erasure)>> {
+        Ok(self.state().erasures.open(limit))
+    }
+
+    async fn scan_erasures(&self, page: &PageRequest) -> Result<Page<(TenantId, Erasure)>> {
+        self.state().erasures.scan(page)
+    }
+
+    async fn delete_unowned(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64> {
+        Ok(self.state().delete_unowned(tenant, ids))
     }
 
     async fn bind_conversation(
@@ -158,6 +200,7 @@ impl MemoryStore for RamMemoryStore {
         now: Timestamp,
     ) -> Result<UserId> {
         let mut state = self.state();
+        state.known_caller(scope, "ram.bind_conversation")?;
         let key = (scope.tenant.clone(), conversation.clone());
         let bound = state.conversations.entry(key).or_insert_with(|| Conversation {
             id: conversation.clone(),
@@ -190,6 +233,9 @@ impl MemoryStore for RamMemoryStore {
         if let Some(before) = state.conversations.get(&key) {
             saved.caller = before.caller.clone().or(saved.caller);
             saved.extraction = before.extraction.clone().or(saved.extraction);
+        }
+        if let Some(caller) = &saved.caller {
+            state.known_caller(&Scope::new(tenant.clone(), caller.clone()), "ram.save_conversation")?;
         }
         state.conversations.insert(key, saved.clone());
         Ok(saved)
@@ -491,6 +537,10 @@ impl MemoryStore for RamMemoryStore {
 
     async fn count_memories(&self) -> Result<u64> {
         Ok(self.state().owners.len() as u64)
+    }
+
+    async fn purge(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

@@ -107,12 +107,15 @@ impl State {
     }
 
     /// Forgets a caller's receipts and reviews, and those of the conversations that were the caller's.
-    pub(super) fn erase_receipts(&mut self, scope: &Scope, conversations: &BTreeSet<ConversationId>) {
+    /// Answers how many receipts and reviews went.
+    pub(super) fn erase_receipts(&mut self, scope: &Scope, conversations: &BTreeSet<ConversationId>) -> (u64, u64) {
+        let (receipts, reviews) = (self.receipts.kept.len(), self.receipts.reviews.len());
         self.receipts.kept.retain(|(tenant, _), receipt| {
             let named = receipt.conversation.as_ref().is_some_and(|id| conversations.contains(id));
             *tenant != scope.tenant || (receipt.caller.as_ref() != Some(&scope.caller) && !named)
         });
         self.receipts.reviews.retain(|(owner, _), _| owner != scope);
+        ((receipts - self.receipts.kept.len()) as u64, (reviews - self.receipts.reviews.len()) as u64)
     }
 }
 

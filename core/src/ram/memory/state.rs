@@ -2,12 +2,14 @@
 
 use super::conflicts;
 use super::costs::Costs;
+use super::erasures::Erasures;
 use super::receipts::Receipts;
 use super::upkeep::Leases;
-use crate::store::{Erased, Resolved, Space};
+use crate::store::{Resolved, Space};
 use crate::{
-    Conflict, ConflictId, Conversation, ConversationId, ConversationState, Error, ErrorKind, Identity, IdentityKind,
-    Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, Transfer, TransferId, User, UserId,
+    Conflict, ConflictId, Conversation, ConversationId, ConversationState, Erased, Error, ErrorKind, Identity,
+    IdentityKind, Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, Transfer, TransferId, User,
+    UserId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +36,7 @@ pub(super) struct State {
     pub(super) costs: Costs,
     pub(super) receipts: Receipts,
     pub(super) leases: Leases,
+    pub(super) erasures: Erasures,
     /// Whom the ids of callers merged away name since.
     pub(super) aliases: BTreeMap<(TenantId, UserId), UserId>,
     pub(super) transfers: BTreeMap<(TenantId, TransferId), Transfer>,
@@ -97,7 +100,7 @@ impl State {
     pub(super) fn erase(&mut self, scope: &Scope) -> Erased {
         let memories = self.memories.remove(scope).unwrap_or_default();
         let links = self.links.remove(scope).unwrap_or_default();
-        self.conflicts.remove(scope);
+        let conflicts = self.conflicts.remove(scope).unwrap_or_default();
         let person = self.people.remove(scope);
         let theirs =
             |tenant: &TenantId, c: &Conversation| *tenant == scope.tenant && c.caller.as_ref() == Some(&scope.caller);
@@ -114,11 +117,14 @@ impl State {
             self.owners.remove(id);
             self.receipts.recalls.remove(id);
         }
-        self.erase_receipts(scope, &gone);
+        let (receipts, reviews) = self.erase_receipts(scope, &gone);
         self.forget_transfers(scope);
         Erased {
             memories: memories.len() as u64,
             links: links.len() as u64,
+            conflicts: conflicts.len() as u64,
+            receipts,
+            reviews,
             conversations: gone.len() as u64,
             identities: person.map_or(0, |p| p.identities.len()) as u64,
         }

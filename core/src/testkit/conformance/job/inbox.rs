@@ -186,3 +186,31 @@ pub async fn nothing_to_enqueue_is_fine(queue: Arc<dyn JobQueue>) {
     queue.enqueue(&[], start()).await.must();
     assert_eq!(all(&*queue, &tenant()).await, []);
 }
+
+/// "Whose key is one of these or begins with one of them and a colon", of that tenant, and nobody works on.
+pub async fn jobs_are_forgotten_by_their_keys_unless_somebody_works_on_them(queue: Arc<dyn JobQueue>) {
+    let other = NewJob { tenant: TenantId::new("other"), ..job("embed", "usr_1") };
+    let jobs = [
+        job("embed", "usr_1"),
+        job("link", "usr_1:mem_1:2"),
+        job("embed", "usr_12"),
+        job("embed", "usr_%:x"),
+        job("embed", "xusr_1:y"),
+        other,
+    ];
+    let dead = leased(&*queue, &job("link", "usr_1:dead")).await;
+    queue.bury(&dead, &failure("hopeless")).await.must();
+    let running = leased(&*queue, &job("link", "usr_1:running")).await;
+    queue.enqueue(&jobs, start()).await.must();
+    let gone = ["usr_1", "usr_", "conv_1", ""].map(str::to_owned);
+    assert_eq!(queue.forget_jobs(&tenant(), &gone).await.must(), 3);
+    assert_eq!(queue.forget_jobs(&tenant(), &gone).await.must(), 0, "again is nothing");
+    assert_eq!(queue.forget_jobs(&tenant(), &[]).await.must(), 0);
+    let mut left: Vec<String> = all(&*queue, &tenant()).await.into_iter().map(|job| job.key).collect();
+    left.sort();
+    assert_eq!(left, ["usr_%:x", "usr_12", "usr_1:running", "xusr_1:y"]);
+    assert_eq!(queue.complete(&running, &[], start()).await.must(), Settled::Done);
+    assert_eq!(all(&*queue, &TenantId::new("other")).await.len(), 1);
+    queue.purge().await.must();
+    assert_eq!(all(&*queue, &tenant()).await.len(), 3, "purging takes away nothing that is there");
+}

@@ -42,6 +42,8 @@ macro_rules! job_queue_suite {
                 events_of_two_tenants_with_one_id_are_two,
                 deleting_events_counts_and_ignores_the_missing_and_others,
                 a_deleted_event_may_be_delivered_again,
+                // forgetting
+                jobs_are_forgotten_by_their_keys_unless_somebody_works_on_them,
                 // enqueueing
                 an_enqueued_job_waits_with_all_it_was_given,
                 a_waiting_job_is_left_as_it_is,

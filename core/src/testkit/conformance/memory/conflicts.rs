@@ -2,7 +2,7 @@
 
 use super::{callers, ids, memory_ids};
 use crate::store::{ConflictFilter, MemoryStore};
-use crate::testkit::fixtures::{after, memory};
+use crate::testkit::fixtures::{after, erasure, memory};
 use crate::testkit::suite::{Must, race, walk};
 use crate::{
     Change, Conflict, ConflictId, ConflictState, JudgedBy, Memory, MemoryId, MemoryState, PageRequest, Reason,
@@ -301,7 +301,7 @@ pub async fn erasing_a_caller_removes_their_conflicts(store: Arc<dyn MemoryStore
     let [one, two, _] = with_memories(&*store).await;
     supersede(&*store, &one, "mem_1", "mem_2").await;
     let kept = supersede(&*store, &two, "mem_8", "mem_9").await;
-    assert_eq!(store.erase_user(&one).await.must().memories, 3);
+    assert_eq!(store.erase_user(&one, &erasure(&one)).await.must().memories, 3);
     let left = store.conflicts(&one.tenant, &ConflictFilter::default(), &PageRequest::first(9)).await.must();
     assert_eq!(left.items, [kept]);
     assert_eq!(store.conflicts_of(&one, &memory_ids(&["mem_1"])).await.must(), []);

@@ -5,7 +5,7 @@ use crate::ai::Usage;
 use crate::cost::{Cost, CostFilter, CostGroup, CostKey, CostRow, CostSum, Nanos, Spend, total};
 use crate::store::MemoryStore;
 use crate::testkit::Reopen;
-use crate::testkit::fixtures::{start, tenant};
+use crate::testkit::fixtures::{erasure, start, tenant};
 use crate::testkit::suite::{Must, race};
 use crate::{Conversation, ErrorKind, TenantId};
 use chrono::{Days, NaiveDate};
@@ -181,7 +181,7 @@ pub async fn erasing_a_caller_keeps_the_sums_without_the_names(store: Arc<dyn Me
     let by_agent = sums(&*store, &CostFilter::default(), CostGroup::Agent).await;
 
     for _ in 0..2 {
-        store.erase_user(&one).await.must();
+        store.erase_user(&one, &erasure(&one)).await.must();
         let by_conversation = sums(&*store, &CostFilter::default(), CostGroup::Conversation).await;
         assert_eq!(by_conversation, named(&[("-", 45), ("conv_2", 18)]));
         assert_eq!(sums(&*store, &CostFilter::default(), CostGroup::Agent).await, by_agent, "agents stay");
@@ -197,7 +197,7 @@ pub async fn costs_survive_reopening(place: &dyn Reopen<dyn MemoryStore>) {
     let bound = Conversation { caller: Some(one.caller.clone()), ..crate::testkit::fixtures::conversation("conv_1") };
     store.save_conversation(&one.tenant, &bound).await.must();
     spent(&*store).await;
-    store.erase_user(&one).await.must();
+    store.erase_user(&one, &erasure(&one)).await.must();
     let before = store.costs(&tenant(), &CostFilter::default(), CostGroup::Conversation).await.must();
     assert_eq!(before[0].cost.calls, 13);
     place.close(store).await;

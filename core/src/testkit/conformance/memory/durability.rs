@@ -2,11 +2,14 @@
 
 use super::conflicts::supersede;
 use super::{callers, memory_ids};
-use crate::store::{Erased, LinkUse, MemoryStore, Space};
+use crate::store::{LinkUse, MemoryStore, Space};
 use crate::testkit::Reopen;
-use crate::testkit::fixtures::{after, conversation, memory, phone, scopes, sealed, start};
+use crate::testkit::fixtures::{after, conversation, erasure, memory, phone, scopes, sealed, start};
 use crate::testkit::suite::Must;
-use crate::{Conversation, IndexState, Link, LinkKind, Memory, NewTransfer, TransferKind, TransferredBy};
+use crate::{
+    Conversation, Erased, ErasureStep, IndexState, Link, LinkKind, Memory, NewErasure, NewTransfer, TransferKind,
+    TransferredBy,
+};
 
 /// A merge that has not been settled, its alias, the flag, and who spoke.
 pub async fn transfers_survive_reopening(place: Place<'_>) {
@@ -121,13 +124,13 @@ pub async fn what_was_removed_stays_removed_after_reopening(place: Place<'_>) {
     store.put_memories(&one, &["mem_1", "mem_2"].map(|id| memory(id, "x"))).await.must();
     store.put_memories(&two, &[memory("mem_3", "x")]).await.must();
     store.delete_memories(&one, &memory_ids(&["mem_1"])).await.must();
-    store.erase_user(&two).await.must();
+    store.erase_user(&two, &erasure(&two)).await.must();
     place.close(store).await;
 
     let store = place.open().await;
     assert_eq!(store.count_memories().await.must(), 1);
     assert_eq!(store.user(&two).await.must(), None);
-    assert_eq!(store.erase_user(&two).await.must(), Erased::default());
+    assert_eq!(store.erase_user(&two, &erasure(&two)).await.must(), Erased::default());
     place.close(store).await;
 }
 
@@ -161,5 +164,28 @@ pub async fn leases_and_uses_of_links_survive_reopening(place: Place<'_>) {
     assert_eq!(store.take_lease("work", "two", after(99), after(59)).await.must(), None);
     let taken = store.take_lease("work", "two", after(99), after(60)).await.must().must();
     assert_eq!(taken.progress.as_deref(), Some("half"));
+    place.close(store).await;
+}
+
+/// Who was erased stays out when the process that erased has ended.
+pub async fn erasures_survive_reopening(place: Place<'_>) {
+    let [one, ..] = scopes();
+    let number = [phone(&one.tenant, "+14155550123")];
+    let store = place.open().await;
+    store.ensure_user(&one.tenant, &number, &one.caller, start()).await.must();
+    let new = NewErasure { at: after(60), ..erasure(&one) };
+    store.erase_user(&one, &new).await.must();
+    let settled = ErasureStep::Settled { events: 1, jobs: 2 };
+    store.step_erasure(&one.tenant, &new.id, settled, after(61)).await.must();
+    store.purge().await.must();
+    let open = store.open_erasures(9).await.must();
+    let keys = store.suppressed_by(&one.tenant, &new.id).await.must();
+    place.close(store).await;
+
+    let store = place.open().await;
+    assert_eq!((open.len(), keys.len()), (1, 2));
+    assert_eq!(store.open_erasures(9).await.must(), open);
+    assert_eq!(store.suppressed_by(&one.tenant, &new.id).await.must(), keys);
+    assert!(store.ensure_user(&one.tenant, &number, &one.caller, after(59)).await.is_err());
     place.close(store).await;
 }

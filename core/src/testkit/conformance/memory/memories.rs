@@ -2,7 +2,7 @@
 
 use super::{callers, ids, memory_ids};
 use crate::store::{MemoryFilter, MemoryStore};
-use crate::testkit::fixtures::{ODD_TEXTS, after, memory, start};
+use crate::testkit::fixtures::{ODD_TEXTS, after, erasure, memory, start};
 use crate::testkit::suite::{Must, race, walk};
 use crate::{
     ErrorKind, IndexState, Link, LinkKind, Memory, MemoryId, MemoryKind, MemoryState, Origin, PageRequest, Provenance,
@@ -104,7 +104,7 @@ pub async fn writing_again_replaces(store: Arc<dyn MemoryStore>) {
 /// "So is an unknown caller: a late job must not bring an erased person back."
 pub async fn writing_for_an_unknown_caller_is_a_conflict(store: Arc<dyn MemoryStore>) {
     let [one, ..] = callers(&*store).await;
-    store.erase_user(&one).await.must();
+    store.erase_user(&one, &erasure(&one)).await.must();
     let error = store.put_memories(&one, &[memory("mem_1", "Likes tea")]).await.expect_err("nobody is there");
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
     assert!(!error.is_retriable(), "trying again cannot help");

@@ -4,6 +4,7 @@ mod conflicts;
 mod conversations;
 mod costs;
 mod durability;
+mod erasures;
 mod links;
 mod maintenance;
 mod memories;
@@ -17,6 +18,7 @@ pub use conflicts::*;
 pub use conversations::*;
 pub use costs::*;
 pub use durability::*;
+pub use erasures::*;
 pub use links::*;
 pub use maintenance::*;
 pub use memories::*;
@@ -67,6 +69,18 @@ macro_rules! memory_store_suite {
                 erasing_a_caller_removes_everything_of_that_caller_only,
                 erasing_twice_is_the_same_as_once_with_zeros,
                 an_erased_callers_number_may_become_somebody_elses,
+                // erasures
+                an_erasure_is_noted_with_what_it_keeps_out,
+                nobody_to_erase_is_not_noted_and_no_erasure_twice,
+                an_old_call_does_not_bring_an_erased_caller_back,
+                an_erasure_for_ever_keeps_out_what_comes_later,
+                erasures_and_suppressions_come_latest_first,
+                an_erasure_goes_on_step_by_step,
+                a_ledger_can_be_carried_over,
+                no_word_is_written_for_a_caller_who_is_not_known,
+                only_what_is_nobodys_is_removed_as_unowned,
+                racing_erasures_of_one_caller_are_one,
+                purging_takes_away_nothing_that_is_there,
                 // merging
                 a_merge_moves_everything_and_leaves_an_alias,
                 receipts_and_reviews_go_where_their_call_goes,
@@ -210,6 +224,7 @@ macro_rules! memory_store_durability_suite {
                 leases_and_uses_of_links_survive_reopening,
                 costs_survive_reopening,
                 receipts_and_reviews_survive_reopening,
+                erasures_survive_reopening,
             ]
         );
     };

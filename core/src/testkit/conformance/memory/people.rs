@@ -1,12 +1,12 @@
 //! Callers and their identities.
 
 use super::{callers, memory_ids};
-use crate::store::{Erased, MemoryStore};
-use crate::testkit::fixtures::{after, conversation, identity, memory, phone, scopes, sealed, start, tenant};
+use crate::store::MemoryStore;
+use crate::testkit::fixtures::{after, conversation, erasure, identity, memory, phone, scopes, sealed, start, tenant};
 use crate::testkit::suite::{Must, race, walk};
 use crate::{
-    Conversation, ErrorKind, Identity, IdentityKind, Link, LinkKind, Memory, MemoryState, PageRequest, Scope, Sector,
-    TenantId, UserId,
+    Conversation, Erased, ErrorKind, Identity, IdentityKind, Link, LinkKind, Memory, MemoryState, PageRequest, Scope,
+    Sector, TenantId, UserId,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -339,8 +339,8 @@ pub async fn erasing_a_caller_removes_everything_of_that_caller_only(store: Arc<
     let known = fill(&*store, &one, "a").await;
     fill(&*store, &two, "b").await;
     fill(&*store, &other, "c").await;
-    let erased = store.erase_user(&one).await.must();
-    assert_eq!(erased, Erased { memories: 3, links: 2, conversations: 1, identities: 2 });
+    let erased = store.erase_user(&one, &erasure(&one)).await.must();
+    assert_eq!(erased, Erased { memories: 3, links: 2, conversations: 1, identities: 2, ..Erased::default() });
 
     assert_eq!(store.user(&one).await.must(), None);
     assert_eq!(store.identities(&one).await.must(), vec![]);
@@ -366,17 +366,17 @@ pub async fn erasing_a_caller_removes_everything_of_that_caller_only(store: Arc<
 /// "Twice is the same as once, with zeros."
 pub async fn erasing_twice_is_the_same_as_once_with_zeros(store: Arc<dyn MemoryStore>) {
     let [one, ..] = scopes();
-    assert_eq!(store.erase_user(&one).await.must(), Erased::default(), "nobody to erase");
+    assert_eq!(store.erase_user(&one, &erasure(&one)).await.must(), Erased::default(), "nobody to erase");
     fill(&*store, &one, "a").await;
-    assert_ne!(store.erase_user(&one).await.must(), Erased::default());
-    assert_eq!(store.erase_user(&one).await.must(), Erased::default());
+    assert_ne!(store.erase_user(&one, &erasure(&one)).await.must(), Erased::default());
+    assert_eq!(store.erase_user(&one, &erasure(&one)).await.must(), Erased::default());
 }
 
 /// Who calls from an erased caller's number is a new caller.
 pub async fn an_erased_callers_number_may_become_somebody_elses(store: Arc<dyn MemoryStore>) {
     let [one, ..] = scopes();
     let known = fill(&*store, &one, "a").await;
-    store.erase_user(&one).await.must();
+    store.erase_user(&one, &erasure(&one)).await.must();
     let resolved = store.ensure_user(&one.tenant, &known, &UserId::new("usr_new"), after(60)).await.must();
     assert!(resolved.created);
     assert_eq!(resolved.user.id.as_str(), "usr_new");

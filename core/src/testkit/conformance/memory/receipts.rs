@@ -3,7 +3,7 @@
 use super::{callers, memory_ids};
 use crate::store::MemoryStore;
 use crate::testkit::Reopen;
-use crate::testkit::fixtures::{ODD_TEXTS, after, conversation, memory, sealed, start, tenant};
+use crate::testkit::fixtures::{ODD_TEXTS, after, conversation, erasure, memory, sealed, start, tenant};
 use crate::testkit::suite::{Must, race, walk};
 use crate::{
     Conversation, ConversationId, ErrorKind, MemoryId, MemoryState, Mode, PageRequest, Recalls, Receipt, ReceiptId,
@@ -255,7 +255,7 @@ pub async fn a_review_outlives_its_memory_but_not_its_caller(store: Arc<dyn Memo
     store.put_review(&scope, &rejected).await.must();
     store.delete_memories(&scope, &memory_ids(&["mem_1"])).await.must();
     assert_eq!(store.reviews(&scope).await.must(), std::slice::from_ref(&rejected));
-    store.erase_user(&scope).await.must();
+    store.erase_user(&scope, &erasure(&scope)).await.must();
     assert_eq!(store.reviews(&scope).await.must(), []);
     assert_eq!(store.labels(&tenant(), &PageRequest::first(9)).await.must().items, []);
     let error = store.put_review(&scope, &rejected).await.expect_err("the caller is gone");
@@ -298,7 +298,7 @@ pub async fn erasing_a_caller_removes_their_receipts(store: Arc<dyn MemoryStore>
         Receipt { caller: None, ..elsewhere("rcp_5", &scope) },
     ];
     store.put_receipts(&tenant(), &all).await.must();
-    store.erase_user(&scope).await.must();
+    store.erase_user(&scope, &erasure(&scope)).await.must();
     assert_eq!(of(&*store, "conv_1").await, []);
     assert_eq!(names(&of(&*store, "conv_2").await), ["rcp_4", "rcp_5"]);
     store.put_receipts(&tenant(), &all).await.must();

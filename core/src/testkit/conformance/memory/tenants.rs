@@ -3,7 +3,7 @@
 use crate::cost::{Cost, CostFilter, CostGroup, CostKey, CostRow, Spend};
 use crate::store::{ConflictFilter, MemoryFilter, MemoryStore};
 use crate::testkit::SeededEntropy;
-use crate::testkit::fixtures::{after, conversation, memory, phone, sealed, start};
+use crate::testkit::fixtures::{after, conversation, erasure, memory, phone, sealed, start};
 use crate::testkit::suite::Must;
 use crate::{
     Conversation, ConversationId, Entropy, Link, LinkId, LinkKind, MemoryId, NewTransfer, PageRequest, Receipt,
@@ -161,7 +161,7 @@ async fn step(store: &dyn MemoryStore, dice: &Dice, scope: &Scope, secs: i64) {
             };
             drop(store.transfer(tenant, &transfer, now).await);
         }
-        _ => drop(store.erase_user(scope).await),
+        _ => drop(store.erase_user(scope, &erasure(scope)).await),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::conflicts::supersede;
 use super::{callers, ids, memory_ids};
-use crate::store::{Erased, MemoryStore};
-use crate::testkit::fixtures::{after, conversation, identity, memory, phone, start};
+use crate::store::MemoryStore;
+use crate::testkit::fixtures::{after, conversation, erasure, identity, memory, phone, start};
 use crate::testkit::suite::{Must, race, walk};
 use crate::{
-    Conversation, ConversationId, ErrorKind, Identity, IdentityKind, IndexState, Link, LinkKind, Memory, MemoryState,
-    NewTransfer, Origin, PageRequest, Provenance, Receipt, ReceiptId, ReceiptKind, Review, ReviewDecision, Scope,
-    Transfer, TransferId, TransferKind, TransferState, TransferredBy,
+    Conversation, ConversationId, Erased, ErrorKind, Identity, IdentityKind, IndexState, Link, LinkKind, Memory,
+    MemoryState, NewTransfer, Origin, PageRequest, Provenance, Receipt, ReceiptId, ReceiptKind, Review, ReviewDecision,
+    Scope, Transfer, TransferId, TransferKind, TransferState, TransferredBy,
 };
 use std::sync::Arc;
 
@@ -336,7 +336,7 @@ pub async fn erasing_a_caller_removes_aliases_and_transfers(store: Arc<dyn Memor
     let split = new("trf_1", TransferKind::Split, &two, &guest, &["conv_c"]);
     store.transfer(&one.tenant, &split, after(1)).await.must();
     store.transfer(&one.tenant, &new("trf_2", TransferKind::Merge, &two, &one, &[]), after(2)).await.must();
-    let erased = store.erase_user(&one).await.must();
+    let erased = store.erase_user(&one, &erasure(&one)).await.must();
     assert_ne!(erased, Erased::default());
     assert_eq!(store.alias(&one.tenant, &two.caller).await.must(), None);
     assert_eq!(store.transfers(&one.tenant, None, &PageRequest::first(10)).await.must().items, vec![]);
