@@ -8,6 +8,7 @@ use crate::ingest::NextSpace;
 use crate::layer::{EmbeddingTiers, Profiles};
 use crate::privacy::PrivacyConfig;
 use crate::receipts::Recorder;
+use crate::redact::Redactor;
 use crate::store::{JobQueue, KeywordStore, MemoryStore, VectorStore};
 use crate::{Clock, Entropy};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub struct Engine {
     pub link: LinkConfig,
     /// What people may expect.
     pub privacy: PrivacyConfig,
+    /// What is taken out of what people say before anything is made of it.
+    pub redaction: Redactor,
     /// Encryption and keyed hashes.
     pub vault: Vault,
     /// Time.

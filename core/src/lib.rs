@@ -20,6 +20,7 @@ pub mod quality;
 pub mod ram;
 pub mod recall;
 pub mod receipts;
+pub mod redact;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;

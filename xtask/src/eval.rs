@@ -18,6 +18,8 @@ enum What {
     Conflicts,
     /// How the built-in rules sort sentences into sectors: accuracy of each
     Sectors,
+    /// How well secrets are found in what callers say, and how often something harmless is taken for one
+    Redaction,
     /// How well questions find the turns that answer them, on labelled calls, by the whole of ingest and recall
     Recall(Recall),
     /// How well memories are found by questions in other words
@@ -53,6 +55,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
         What::Extraction => "extraction",
         What::Conflicts => "conflicts",
         What::Sectors => "sectors",
+        What::Redaction => "redaction",
         What::Recall(recall) => return run_recall(workspace, &recall.set, recall.no_embedder, recall.learn),
         What::Paraphrase(asked) => return run_recall(workspace, &asked.set, asked.no_embedder, false),
     };

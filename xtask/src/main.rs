@@ -91,6 +91,7 @@ mod tests {
             "xtask coverage --min 80 --bundled",
             "xtask eval extraction",
             "xtask eval conflicts",
+            "xtask eval redaction",
             "xtask bench",
             "xtask bench --debug -- --callers 20 --seconds 2",
             "xtask bench recall --harness bench --mode turns,transcripts --splits dev",

@@ -69,13 +69,14 @@ impl NewMemory {
 
 impl Ingest {
     /// Writes memories, all or none, in the order given. When it answers they are found by the next question: by
-    /// words and vector, or by words alone while the embedder does not answer.
+    /// words and vector, or by words alone while the embedder does not answer. Secrets in them are replaced by marks first.
     ///
     /// # Errors
     /// `Invalid`, naming the field, before anything is written; else what the stores say.
-    pub async fn add(&self, scope: &Scope, new: Vec<NewMemory>) -> Result<Vec<Memory>> {
-        for (index, memory) in new.iter().enumerate() {
+    pub async fn add(&self, scope: &Scope, mut new: Vec<NewMemory>) -> Result<Vec<Memory>> {
+        for (index, memory) in new.iter_mut().enumerate() {
             memory.validate(index)?;
+            memory.content = self.engine.redaction.text(&memory.content).into_owned();
         }
         let now = self.engine.clock.now();
         let sentences: Vec<String> = new.iter().map(|m| m.content.clone()).collect();

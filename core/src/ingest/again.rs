@@ -20,11 +20,10 @@ impl Ingest {
         let nothing = || Ingested::just(Outcome::Learnt { memories: Vec::new() });
         let Some(conversation) = self.engine.memory.conversation(tenant, id).await? else { return Ok(nothing()) };
         let Some(caller) = conversation.caller.clone() else { return Ok(nothing()) };
-        let Some(transcript) = extract::open_transcript(&self.engine, tenant, &conversation)? else {
-            return Ok(nothing());
-        };
+        let Some(said) = extract::open_said(&self.engine, tenant, &conversation)? else { return Ok(nothing()) };
+        let transcript = self.engine.redaction.transcript(&said);
         let scope = Scope { tenant: tenant.clone(), caller };
-        let Some(extraction) = self.second_reading(&scope, &conversation, &transcript).await? else {
+        let Some(extraction) = self.second_reading(&scope, &conversation, &said).await? else {
             return Ok(nothing());
         };
         let first: Vec<MemoryId> = (0..extraction.replaces).map(|i| MemoryId::derived(tenant, id, i)).collect();
@@ -52,7 +51,7 @@ impl Ingest {
         &self,
         scope: &Scope,
         conversation: &Conversation,
-        transcript: &crate::Transcript,
+        said: &crate::Transcript,
     ) -> Result<Option<Extraction>> {
         let engine = &self.engine;
         let Some(sealed) = &conversation.extraction else { return Ok(None) };
@@ -61,7 +60,7 @@ impl Ingest {
             // Read again already; what follows may have broken off.
             return Ok((saved.replaces > 0).then_some(saved));
         }
-        let candidates = extract::ask(engine, &self.config, scope, conversation, transcript).await?;
+        let candidates = extract::ask(engine, &self.config, scope, conversation, said).await?;
         // At least one, so that it can be told from a first reading even if the stand-in had found nothing.
         let replaces = saved.candidates.len().max(1);
         let again = Extraction { candidates, stand_in: false, replaces };

@@ -40,7 +40,7 @@ impl MemoryPatch {
 }
 
 impl Ingest {
-    /// Corrects a memory; the next question finds the corrected one. `None` when the caller has no such memory.
+    /// Corrects a memory; the next question finds the corrected one. Secrets in a new sentence are replaced by marks. `None` when the caller has no such memory.
     ///
     /// # Errors
     /// `Invalid`, naming the field; else what the stores say.
@@ -55,7 +55,7 @@ impl Ingest {
                     memory.corrected_at = Some(now);
                 }
                 if let Some(content) = patch.content {
-                    memory.content = content.trim().to_owned();
+                    memory.content = self.engine.redaction.text(content.trim()).into_owned();
                     // The named value was read from the old sentence.
                     memory.slot = None;
                 }

@@ -2,6 +2,7 @@
 //! never says the same thing twice, so a re-run reads instead of asking (and paying) again.
 
 use super::{Call, IngestConfig, outcomes};
+use crate::ai::Extractor;
 use crate::cost::{self, Account};
 use crate::crypt::{Purpose, Sealed};
 use crate::engine::Engine;
@@ -55,18 +56,27 @@ impl Extraction {
     }
 }
 
+/// What is kept of a transcript: all of it, or what is left without its secrets.
 pub(super) fn seal_transcript(engine: &Engine, tenant: &TenantId, call: &Call) -> Result<Option<Sealed>> {
-    call.transcript
-        .as_ref()
-        .map(|t| engine.vault.seal_json(tenant, Purpose::Transcript, call.conversation.as_str(), t))
-        .transpose()
+    let seal = |t: &Transcript| engine.vault.seal_json(tenant, Purpose::Transcript, call.conversation.as_str(), t);
+    let kept = call.transcript.as_ref();
+    if engine.redaction.transcripts() {
+        return kept.map(|said| seal(&engine.redaction.transcript(said))).transpose();
+    }
+    kept.map(seal).transpose()
 }
 
-/// What was said in a conversation; `None` where it was not kept.
+/// What was said in a conversation, without its secrets, whether it was stored with them or not; `None` where it was not
+/// kept.
 ///
 /// # Errors
 /// `Corrupt` or `Config` when the vault cannot open it.
 pub fn open_transcript(engine: &Engine, tenant: &TenantId, of: &Conversation) -> Result<Option<Transcript>> {
+    Ok(open_said(engine, tenant, of)?.map(|said| engine.redaction.transcript(&said)))
+}
+
+/// As it was stored: for nobody but the extractor.
+pub(super) fn open_said(engine: &Engine, tenant: &TenantId, of: &Conversation) -> Result<Option<Transcript>> {
     of.transcript
         .as_ref()
         .map(|sealed| engine.vault.open_json(tenant, Purpose::Transcript, of.id.as_str(), sealed))
@@ -81,25 +91,26 @@ pub(crate) fn confidences(engine: &Engine, scope: &Scope, of: &Conversation) -> 
     Ok(saved.candidates.iter().enumerate().map(|(index, candidate)| (id(index), candidate.confidence)).collect())
 }
 
-/// The saved extraction, or a new one, saved. `since` is when the event arrived: an extractor that has failed
+/// The saved extraction, or a new one, saved. `said` is the transcript with its secrets. `since` is when the event arrived: an extractor that has failed
 /// for too long is stood in for.
 pub(super) async fn checkpointed(
     engine: &Engine,
     config: &IngestConfig,
     scope: &Scope,
     conversation: &Conversation,
-    transcript: &Transcript,
+    said: &Transcript,
     since: Timestamp,
 ) -> Result<Extraction> {
     if let Some(saved) = &conversation.extraction {
         return open(engine, scope, conversation, saved);
     }
-    let mut extraction = match ask(engine, config, scope, conversation, transcript).await {
+    let mut extraction = match ask(engine, config, scope, conversation, said).await {
         Ok(candidates) => Extraction { candidates, stand_in: false, replaces: 0 },
-        Err(error) => stand_in(engine, config, transcript, since, error).await?,
+        Err(error) => stand_in(engine, config, said, since, error).await?,
     };
     // Saved with the rest: what was open then is not what is open when a walk is done again.
-    outcomes::add(engine, scope, &conversation.id, transcript, &mut extraction.candidates).await?;
+    let clean = engine.redaction.transcript(said);
+    outcomes::add(engine, scope, &conversation.id, &clean, &mut extraction.candidates).await?;
     let sealed = seal(engine, scope, conversation, &extraction)?;
     let saving = Conversation { extraction: Some(sealed), ..conversation.clone() };
     let stored = engine.memory.save_conversation(&scope.tenant, &saving).await?;
@@ -110,6 +121,16 @@ pub(super) async fn checkpointed(
     }
 }
 
+/// What an extractor makes of a call, without secrets, whether it was shown them or not.
+async fn read(engine: &Engine, extractor: &dyn Extractor, said: &Transcript) -> Result<Vec<Candidate>> {
+    let candidates = if engine.redaction.models() {
+        extractor.extract(&engine.redaction.transcript(said)).await?
+    } else {
+        extractor.extract(said).await?
+    };
+    Ok(engine.redaction.candidates(said, candidates))
+}
+
 /// What the extractor says, on the conversation's account. One that hangs, whoever wrote it, must not hold a
 /// worker for ever.
 pub(super) async fn ask(
@@ -117,7 +138,7 @@ pub(super) async fn ask(
     config: &IngestConfig,
     scope: &Scope,
     conversation: &Conversation,
-    transcript: &Transcript,
+    said: &Transcript,
 ) -> Result<Vec<Candidate>> {
     let account = Account {
         tenant: scope.tenant.clone(),
@@ -125,7 +146,7 @@ pub(super) async fn ask(
         agent: conversation.agent.clone(),
     };
     let limit = Duration::from_secs(config.extract_timeout_secs);
-    let asked = cost::charged_to(account, tokio::time::timeout(limit, engine.extractor.extract(transcript))).await;
+    let asked = cost::charged_to(account, tokio::time::timeout(limit, read(engine, &*engine.extractor, said))).await;
     asked.unwrap_or_else(|_| {
         let context = format!("no answer in {} s", limit.as_secs());
         Err(Error::new(ErrorKind::Timeout, "ingest.extract", context).of_a_model())
@@ -137,7 +158,7 @@ pub(super) async fn ask(
 async fn stand_in(
     engine: &Engine,
     config: &IngestConfig,
-    transcript: &Transcript,
+    said: &Transcript,
     since: Timestamp,
     error: Error,
 ) -> Result<Extraction> {
@@ -148,7 +169,7 @@ async fn stand_in(
         return Err(error);
     }
     tracing::warn!(?error, waited_secs = waited, "the stand-in extracts; the call will be read again");
-    Ok(Extraction { candidates: stand_in.extract(transcript).await?, stand_in: true, replaces: 0 })
+    Ok(Extraction { candidates: read(engine, &**stand_in, said).await?, stand_in: true, replaces: 0 })
 }
 
 pub(super) fn seal(

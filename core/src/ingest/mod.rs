@@ -201,11 +201,11 @@ impl Ingest {
         &self,
         scope: &Scope,
         conversation: Conversation,
-        transcript: &Transcript,
+        said: &Transcript,
         since: Timestamp,
     ) -> Result<Ingested> {
-        let extraction =
-            extract::checkpointed(&self.engine, &self.config, scope, &conversation, transcript, since).await?;
+        let transcript = &self.engine.redaction.transcript(said);
+        let extraction = extract::checkpointed(&self.engine, &self.config, scope, &conversation, said, since).await?;
         let classified = classify::complete(&self.engine, extraction.candidates.clone()).await?;
         let detect = self.identity.detect_shared;
         let ids =

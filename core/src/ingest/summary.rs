@@ -32,5 +32,6 @@ pub(super) async fn write(engine: &Engine, config: &IngestConfig, scope: &Scope)
         None => None,
     };
     let by_rules = || sentences.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(" ");
-    engine.memory.set_summary(scope, &by_model.unwrap_or_else(by_rules)).await
+    let summary = by_model.unwrap_or_else(by_rules);
+    engine.memory.set_summary(scope, &engine.redaction.text(&summary)).await
 }

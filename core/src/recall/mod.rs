@@ -91,7 +91,9 @@ impl Recall {
         answer_by: tokio::time::Instant,
     ) -> Result<Recalled> {
         let deadline = Deadline::new(answer_by, self.budget());
-        let query = RecallQuery { text: cut(&query.text), limit: query.limit.clamp(1, 50), ..query.clone() };
+        // A model that is asked for the embedding needs no secret that an agent has put into its question.
+        let text = self.engine.redaction.text(&cut(&query.text)).into_owned();
+        let query = RecallQuery { text, limit: query.limit.clamp(1, 50), ..query.clone() };
 
         let begun = Instant::now();
         let opening = async {

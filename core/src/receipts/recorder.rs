@@ -2,6 +2,7 @@
 
 use super::{Note, ReceiptConfig};
 use crate::crypt::{Purpose, Vault};
+use crate::redact::Redactor;
 use crate::store::MemoryStore;
 use crate::{Clock, Entropy, Error, ErrorKind, Receipt, ReceiptId, Result, Suppression, TenantId, Timestamp};
 use chrono::Duration;
@@ -26,6 +27,7 @@ pub struct Recorder {
     vault: Vault,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    redaction: Redactor,
     waiting: Mutex<Waiting>,
     /// One flush at a time: who asks for one may rely on everything handed over before being kept.
     flushing: tokio::sync::Mutex<()>,
@@ -53,9 +55,16 @@ impl Recorder {
             vault,
             clock,
             entropy,
+            redaction: Redactor::default(),
             waiting: Mutex::default(),
             flushing: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The same, with other secrets taken out of the words than the default ones.
+    #[must_use]
+    pub fn with_redaction(self, redaction: Redactor) -> Self {
+        Self { redaction, ..self }
     }
 
     /// Whether receipts are kept at all.
@@ -74,6 +83,7 @@ impl Recorder {
             if let Some((end, _)) = text.char_indices().nth(MOST_CHARS) {
                 text.truncate(end);
             }
+            *text = self.redaction.text(text).into_owned();
         }
         let id = ReceiptId::new(format!("rcp_{}", self.entropy.hex(16)));
         let mut waiting = self.waiting();

@@ -54,6 +54,7 @@ fn world(config: &CostConfig) -> World {
         decay: Default::default(),
         link: Default::default(),
         privacy: Default::default(),
+        redaction: Default::default(),
         vault: vault(),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(1)),

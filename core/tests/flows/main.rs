@@ -15,6 +15,7 @@ mod quality;
 mod recall;
 mod receipts;
 mod reconcile;
+mod redaction;
 mod space;
 mod stand_in;
 mod world;

@@ -71,6 +71,7 @@ impl World {
             decay: Default::default(),
             link: Default::default(),
             privacy: Default::default(),
+            redaction: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy,

@@ -36,6 +36,7 @@ use hark_core::people::IdentityConfig;
 use hark_core::privacy::PrivacyConfig;
 use hark_core::recall::RecallConfig;
 use hark_core::receipts::ReceiptConfig;
+use hark_core::redact::RedactionConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,6 +72,8 @@ pub struct Config {
     pub resilience: Resilience,
     /// How calls are learnt from.
     pub ingest: IngestConfig,
+    /// What is taken out of what callers say.
+    pub redaction: RedactionConfig,
     /// How new memories are held against older ones.
     pub reconcile: ReconcileConfig,
     /// How memories and links fade, and what becomes of what has faded.
@@ -112,6 +115,7 @@ impl Default for Config {
             recall: RecallConfig::default(),
             resilience: Resilience::default(),
             ingest: IngestConfig::default(),
+            redaction: RedactionConfig::default(),
             reconcile: ReconcileConfig::default(),
             decay: DecayConfig::default(),
             link: LinkConfig::default(),

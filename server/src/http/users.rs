@@ -155,7 +155,7 @@ pub async fn change(
         return Err(Problem::field("invalid_field", "name", "`name` must be at most 200 characters"));
     }
     if let Some(name) = name {
-        app.engine.memory.set_name(&scope, name).await?;
+        app.engine.memory.set_name(&scope, &app.engine.redaction.text(name)).await?;
     }
     if let Some(shared) = change.shared {
         app.engine.memory.set_shared(&scope, shared).await?;

@@ -21,6 +21,7 @@ use hark_core::crypt::{Keyring, Vault};
 use hark_core::engine::Engine;
 use hark_core::layer::EmbeddingTiers;
 use hark_core::receipts::Recorder;
+use hark_core::redact::Redactor;
 use hark_core::store::{MemoryStore, Migration, Space};
 use hark_core::{Clock, Entropy, Error, ErrorKind, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -91,13 +92,15 @@ pub async fn wire(
         around.clock.clone(),
         settings.tenant.clone(),
     ));
-    let receipts = Arc::new(Recorder::new(
+    let redaction = Redactor::new(config.redaction.clone());
+    let receipts = Recorder::new(
         config.receipts.clone(),
         memory.clone(),
         vault.clone(),
         around.clock.clone(),
         around.entropy.clone(),
-    ));
+    );
+    let receipts = Arc::new(receipts.with_redaction(redaction.clone()));
     let mut models = Models::new(config.resilience.clone(), around, &meter, &cache);
     let embedder = backends.optional(plan, Role::Embedder, Backend::embedder)?;
     let embedder = embedder.map(|bare| models.embedder(name_of(plan, Role::Embedder), bare));
@@ -121,6 +124,7 @@ pub async fn wire(
         decay: config.decay,
         link: config.link,
         privacy: config.privacy.clone(),
+        redaction,
         vault,
         clock: around.clock.clone(),
         entropy: around.entropy.clone(),

@@ -121,6 +121,7 @@ impl Harness {
             decay: Default::default(),
             link: Default::default(),
             privacy: Default::default(),
+            redaction: Default::default(),
             vault: fixtures::vault(),
             clock: clock.clone(),
             entropy,

@@ -22,6 +22,7 @@ mod own_routes;
 mod post_call;
 mod quality;
 mod receipts;
+mod redaction;
 mod stores;
 mod switched_keys;
 mod switches;

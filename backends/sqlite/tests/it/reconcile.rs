@@ -46,6 +46,7 @@ impl Process {
             decay: Default::default(),
             link: Default::default(),
             privacy: Default::default(),
+            redaction: Default::default(),
             vault: vault(),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),
