@@ -1,17 +1,21 @@
 //! How well memories are told apart, measured on labelled pairs: the ones the rules were tuned on and the ones they were
 //! not. Run with `-- --nocapture` for the table, or `cargo xtask eval conflicts`.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
-#![expect(unreachable_pub, reason = "a module of a test binary")]
 
 #[path = "support/conflict_score.rs"]
 mod conflict_score;
 
-use conflict_score::{Expect, Pair, Score, load};
+use conflict_score::{Expect, Pair, Score};
 use hark_core::Verdict;
 use hark_core::ai::by_rules::RuleJudge;
+use std::path::Path;
 
 /// Below this the default configuration lets nothing give way.
 const MIN_CONFIDENCE: f32 = 0.6;
+
+fn load() -> Vec<Pair> {
+    conflict_score::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/labelled/conflicts.json")).unwrap()
+}
 
 /// What the default configuration makes of a verdict.
 fn outcome(pair: &Pair) -> Expect {

@@ -33,7 +33,7 @@ pub(crate) use extract::confidences;
 pub use extract::open_transcript;
 pub(crate) use index::findable;
 pub use rebuild::Lag;
-pub use reconcile::{Decision, JudgeChoice, ReconcileConfig, Reconciled};
+pub use reconcile::{Decision, JudgeChoice, ReconcileConfig, Reconciled, judge_pair};
 pub use reject::open_label;
 pub use space::{NextSpace, SpaceCheck, check_space};
 pub(crate) use speaker::same_person;

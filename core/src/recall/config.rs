@@ -32,6 +32,9 @@ pub struct RecallConfig {
     /// Words of an answer with the usual limit of five, memories and what supports them together; in proportion for
     /// other limits. At least one item is always given.
     pub answer_words: usize,
+    /// Where more was found than an answer with a limit above the usual five has places for, its last place goes to a
+    /// passage of at most so many words: what else one call says of it. 0 gives none.
+    pub passage_words: usize,
     /// Words of one excerpt at the most.
     pub excerpt_words: usize,
     /// A turn whose score is below this is left out: a caller must not hear what has nothing to do with the question.
@@ -68,6 +71,7 @@ impl Default for RecallConfig {
             evidence: true,
             turn_vectors: true,
             answer_words: 200,
+            passage_words: 450,
             excerpt_words: 30,
             min_turn_score: 0.01,
             turns: TurnWeights::default(),

@@ -51,6 +51,16 @@ pub struct Recall {
     uses: LinkUses,
 }
 
+/// What an answer has no place for.
+struct Beyond {
+    /// Places for single hits.
+    places: usize,
+    /// Hits that got none, best first.
+    rest: Vec<crate::Hit>,
+    /// What a passage in the last place is chosen by, where there is one to be.
+    passage: Option<Vec<(usize, f32)>>,
+}
+
 /// While it lives, answers say that they may be incomplete; see [`Recall::rebuilding`].
 #[derive(Debug)]
 pub struct Rebuilding(Arc<AtomicBool>);
@@ -116,11 +126,12 @@ impl Recall {
         }
         times.score = step.elapsed();
 
-        if let Some(turns) = &turns {
-            evidence::join(turns, &mut hits, query.limit);
-        }
+        let Beyond { places, rest, passage } = match &turns {
+            Some(turns) => self.beyond(turns, &query, &mut hits),
+            None => Beyond { places: query.limit, rest: Vec::new(), passage: None },
+        };
         let most = evidence::most_words(query.limit, self.config.answer_words);
-        let mut room = answer::shorten(&mut hits, query.limit, most);
+        let mut room = answer::shorten(&mut hits, places, most);
         let from_archive = !query.include_archived && hits.iter().any(score::is_faded);
 
         let step = Instant::now();
@@ -130,7 +141,12 @@ impl Recall {
         times.expand = step.elapsed();
 
         if let Some(turns) = &turns {
-            evidence::widen(turns, &mut hits, self.config.excerpt_words, room.words);
+            let sparing = if query.limit > evidence::USUAL_LIMIT { evidence::USUAL_LIMIT } else { 0 };
+            evidence::widen(turns, &mut hits, sparing, rest, self.config.excerpt_words, room.words);
+            let passage = passage.and_then(|ranked| {
+                evidence::passage(turns, &ranked, &hits, self.config.excerpt_words, self.config.passage_words)
+            });
+            hits.extend(passage);
         }
         // Only where somebody gave a name there is something to be told apart.
         let shared = match hits.iter().filter_map(crate::Hit::memory).any(|memory| memory.speaker.is_some()) {
@@ -149,6 +165,21 @@ impl Recall {
             .map(|degraded| degraded.reason);
         let summary = answer::summary(&hits, from_archive, shared);
         Ok(Recalled { summary, hits, from_archive, mode: found.mode, degraded, times })
+    }
+
+    /// Joins turns side by side, and parts what has a place from what has none. Where more was found than there are places,
+    /// the last one is kept free for a passage.
+    fn beyond(&self, turns: &evidence::Spoken, query: &RecallQuery, hits: &mut Vec<crate::Hit>) -> Beyond {
+        let ranked = evidence::ranked(turns, hits);
+        evidence::join(turns, hits, query.limit);
+        let usual = query.limit <= evidence::USUAL_LIMIT;
+        let passage = !usual
+            && self.config.passage_words > 0
+            && evidence::wants_turns(query)
+            && hits.get(query.limit..).is_some_and(|rest| rest.iter().any(|hit| hit.excerpt().is_some()));
+        let places = query.limit - usize::from(passage);
+        let rest = hits.split_off(places.min(hits.len()));
+        Beyond { places, rest, passage: passage.then_some(ranked) }
     }
 
     /// The caller's turns; none for a stranger, and where evidence is switched off.

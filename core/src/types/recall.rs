@@ -118,7 +118,8 @@ impl Excerpt {
         [beside(&self.before), vec![self.turn], beside(&self.after)].concat()
     }
 
-    /// All of it, each turn after who said it: "Agent: Which floor? Caller: The third."
+    /// All of it, each turn after who said it, and a mark where turns are left out: "Agent: Which floor? Caller: The third. …
+    /// Caller: After six."
     pub fn script(&self) -> String {
         let line = |speaker: Speaker, text: &str| {
             let who = match speaker {
@@ -127,8 +128,24 @@ impl Excerpt {
             };
             format!("{who}: {}", text.trim())
         };
-        let beside = |said: &[Said]| said.iter().map(|said| line(said.speaker, &said.text)).collect::<Vec<_>>();
-        [beside(&self.before), vec![line(self.speaker, &self.text)], beside(&self.after)].concat().join(" ")
+        let own = (self.turn, line(self.speaker, &self.text));
+        let beside = |said: &Said| (said.turn, line(said.speaker, &said.text));
+        let lines = self.before.iter().map(beside).chain([own]).chain(self.after.iter().map(beside));
+        let mut script = String::new();
+        let mut last = None;
+        for (turn, line) in lines {
+            let gap = last.is_some_and(|last| turn > last + 1);
+            script.push_str(if gap {
+                " … "
+            } else if last.is_some() {
+                " "
+            } else {
+                ""
+            });
+            script.push_str(&line);
+            last = Some(turn);
+        }
+        script
     }
 }
 

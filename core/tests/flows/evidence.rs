@@ -20,7 +20,7 @@ const VIOLIN: &[(Speaker, &str)] = &[
     (Agent, "We do, I can send you a set."),
 ];
 
-async fn after(calls: &[(&str, &[(Speaker, &str)])], config: RecallConfig) -> (World, Scope) {
+pub async fn after(calls: &[(&str, &[(Speaker, &str)])], config: RecallConfig) -> (World, Scope) {
     let world = World::with(config).await;
     for (id, turns) in calls {
         let call = world.call(id, turns);
@@ -33,7 +33,7 @@ async fn after(calls: &[(&str, &[(Speaker, &str)])], config: RecallConfig) -> (W
     (world, scope)
 }
 
-async fn ask(world: &World, scope: &Scope, query: RecallQuery) -> Vec<Hit> {
+pub async fn ask(world: &World, scope: &Scope, query: RecallQuery) -> Vec<Hit> {
     world.recall.ask(scope, &query).await.unwrap().hits
 }
 
@@ -44,7 +44,7 @@ fn turn(hits: &[Hit], conversation: &str, turn: u32) -> bool {
     })
 }
 
-fn words(hit: &Hit) -> usize {
+pub fn words(hit: &Hit) -> usize {
     let count = |text: &str| text.split_whitespace().count();
     let item = match &hit.item {
         Item::Memory(memory) => count(&memory.content),

@@ -10,6 +10,7 @@ mod evidence;
 mod identity;
 mod ingest;
 mod links;
+mod passage;
 mod prompt;
 mod quality;
 mod recall;

@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use hark_core::ai::by_rules::Statement;
 use hark_core::{MemoryKind, Slot};
 use serde::Deserialize;
+use std::error::Error;
 use std::path::Path;
 
 /// What is to become of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Expect {
+pub(crate) enum Expect {
     Supersede,
     Reinforce,
     KeepBoth,
@@ -17,15 +18,15 @@ pub enum Expect {
 
 /// One of the two.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Told {
-    pub content: String,
-    pub kind: MemoryKind,
-    pub slot: Option<Slot>,
-    pub occurred_at: DateTime<Utc>,
+pub(crate) struct Told {
+    pub(crate) content: String,
+    pub(crate) kind: MemoryKind,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) occurred_at: DateTime<Utc>,
 }
 
 impl Told {
-    pub fn statement(&self) -> Statement<'_> {
+    pub(crate) fn statement(&self) -> Statement<'_> {
         Statement {
             content: &self.content,
             kind: self.kind,
@@ -38,35 +39,34 @@ impl Told {
 
 /// Two memories of one caller, the older first.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Pair {
-    pub id: String,
-    pub set: String,
-    pub class: String,
-    pub old: Told,
-    pub new: Told,
-    pub expect: Expect,
+pub(crate) struct Pair {
+    pub(crate) id: String,
+    pub(crate) set: String,
+    pub(crate) class: String,
+    pub(crate) old: Told,
+    pub(crate) new: Told,
+    pub(crate) expect: Expect,
 }
 
-/// All pairs.
-pub fn load() -> Vec<Pair> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/labelled/conflicts.json");
-    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+/// All pairs of a file.
+pub(crate) fn load(file: &Path) -> Result<Vec<Pair>, Box<dyn Error>> {
+    Ok(serde_json::from_str(&std::fs::read_to_string(file)?)?)
 }
 
 /// How often something was done, and how often rightly.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Count {
+pub(crate) struct Count {
     right: usize,
     done: usize,
     due: usize,
 }
 
 impl Count {
-    pub fn precision(&self) -> f64 {
+    pub(crate) fn precision(&self) -> f64 {
         ratio(self.right, self.done)
     }
 
-    pub fn recall(&self) -> f64 {
+    pub(crate) fn recall(&self) -> f64 {
         ratio(self.right, self.due)
     }
 
@@ -83,16 +83,16 @@ fn ratio(part: usize, whole: usize) -> f64 {
 
 /// How a judge did.
 #[derive(Debug, Default)]
-pub struct Score {
-    pub pairs: usize,
-    pub supersede: Count,
-    pub reinforce: Count,
+pub(crate) struct Score {
+    pub(crate) pairs: usize,
+    pub(crate) supersede: Count,
+    pub(crate) reinforce: Count,
     /// A line for each wrong outcome.
-    pub wrong: String,
+    pub(crate) wrong: String,
 }
 
 impl Score {
-    pub fn of<'a>(pairs: impl Iterator<Item = &'a Pair>, judge: impl Fn(&Pair) -> Expect) -> Self {
+    pub(crate) fn of<'a>(pairs: impl Iterator<Item = &'a Pair>, judge: impl Fn(&Pair) -> Expect) -> Self {
         let mut score = Self::default();
         for pair in pairs {
             let found = judge(pair);
@@ -108,7 +108,7 @@ impl Score {
         score
     }
 
-    pub fn summary(&self, title: &str) -> String {
+    pub(crate) fn summary(&self, title: &str) -> String {
         let line = |what: &str, count: &Count| {
             format!(
                 "{what}: precision {:.3} ({} of {}), recall {:.3} ({} of {})",

@@ -1,7 +1,7 @@
 //! Real models: llama.cpp's server, a small chat model and an embedding model, all out of packages on PyPI.
 //!
-//! First how the model reads labelled calls, beside the rules; then the whole loop on it, by kind `openai`; then the same
-//! by kind `ollama` through an imitation of Ollama's API. Nothing here is part of CI: half a gigabyte is fetched once, and
+//! First how the model does what rules do, on the labelled sets: read calls, judge pairs of memories, sort sentences; then the
+//! whole loop on it, by kind `openai`; then the same by kind `ollama` through an imitation of Ollama's API. Nothing here is part of CI: half a gigabyte is fetched once, and
 //! a call is read for half a minute.
 
 mod calls;
@@ -55,8 +55,12 @@ enum Size {
 /// A part of the chore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Precision and recall beside the rules'
+    /// Precision and recall of extraction beside the rules'
     Extraction,
+    /// What gives way and what is strengthened among labelled pairs of memories, beside the rules'
+    Conflicts,
+    /// Sentences sorted into sectors, beside the rules'
+    Sectors,
     /// The loop by kind openai
     Openai,
     /// The loop by kind ollama
@@ -85,15 +89,19 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
         Some(hark) => Some(std::path::absolute(hark).map_err(|e| format!("{}: {e}", hark.display()))?),
         None => Some(build::hark(workspace)?),
     };
-    if wanted(Part::Extraction) {
+    let labelled = [(Part::Extraction, "extraction"), (Part::Conflicts, "conflicts"), (Part::Sectors, "sectors")];
+    if labelled.iter().any(|(part, _)| wanted(*part)) {
         process::run(&mut example(workspace, "build"))?;
     }
     println!("serving {} and all-MiniLM-L6-v2", model.name);
     let llama = Llama::start(workspace, &reference, &fetched)?;
-    if wanted(Part::Extraction) {
-        println!("\n## {}, the labelled set beside the rules\n", model.name);
+    for (_, what) in labelled.into_iter().filter(|(part, _)| wanted(*part)) {
+        println!("\n## {}, labelled {what} beside the rules\n", model.name);
         let mut measure = example(workspace, "run");
-        measure.args(["--", &args.set, &args.calls.to_string()]);
+        measure.args(["--", what]);
+        if what == "extraction" {
+            measure.args([&args.set, &args.calls.to_string()]);
+        }
         measure.env("HARK_EXAMPLE_BASE_URL", llama.chat_url()).env("HARK_EXAMPLE_MODEL", Llama::CHAT);
         process::run(measure.env("HARK_EXAMPLE_STRUCTURED", "full_schema"))?;
     }
@@ -110,5 +118,5 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
 }
 
 fn example(workspace: &Workspace, what: &str) -> std::process::Command {
-    workspace.cargo(&[what, "--quiet", "-p", "hark-openai", "--example", "extraction"])
+    workspace.cargo(&[what, "--quiet", "-p", "hark-openai", "--example", "labelled"])
 }

@@ -1,6 +1,7 @@
 //! Who judges a pair: rules where they are certain, else the model where there is one, else rules.
 
 use super::config::{JudgeChoice, ReconcileConfig};
+use crate::ai::ChatModel;
 use crate::ai::by_prompt::{JudgeContext, judge};
 use crate::ai::by_rules::{RuleJudge, Statement};
 use crate::cost::charged_at_least_to;
@@ -24,7 +25,8 @@ pub(super) async fn hear(
     close: bool,
     owner: Option<&str>,
 ) -> Result<(Judgement, JudgedBy)> {
-    let rules = RuleJudge.judge(&said_by(old, owner), &said_by(new, owner));
+    let (said_old, said_new) = (said_by(old, owner), said_by(new, owner));
+    let rules = RuleJudge.judge(&said_old, &said_new);
     if let Some(judgement) = of_settled((old, new), rules) {
         return Ok((judgement, JudgedBy::Rules));
     }
@@ -35,19 +37,46 @@ pub(super) async fn hear(
     }
     let chat = match config.judge {
         JudgeChoice::Rules => None,
-        JudgeChoice::Auto | JudgeChoice::Model => engine.chat.as_ref(),
+        JudgeChoice::Auto | JudgeChoice::Model => engine.chat.as_deref(),
     };
-    let Some(chat) = chat else { return Ok((rules, JudgedBy::Rules)) };
-    if rules.confidence >= CERTAIN || !(close || RuleJudge.have_something_in_common(&old.content, &new.content)) {
+    if chat.is_none() {
         return Ok((rules, JudgedBy::Rules));
     }
-    let context = JudgeContext { old_at: old.occurred_at, new_at: new.occurred_at };
     let payer = index::payer(engine, scope, std::slice::from_ref(new)).await?;
-    match charged_at_least_to(payer, judge(&**chat, &old.content, &new.content, context)).await {
-        Ok(judgement) => Ok((judgement, JudgedBy::Model)),
+    let (judgement, by) = charged_at_least_to(payer, verdict(chat, (&said_old, &said_new), rules, close)).await;
+    if by == JudgedBy::StandIn {
+        tracing::warn!(old = %old.id, new = %new.id, "judged by rules, the model gave no verdict");
+    }
+    Ok((judgement, by))
+}
+
+/// What becomes of two statements about one caller, the older first: rules where they are certain, else the model where
+/// there is one, else rules. `close` is whether their vectors are. What a model that fails would have said, rules say
+/// ([`JudgedBy::StandIn`]).
+pub async fn judge_pair(
+    chat: Option<&dyn ChatModel>,
+    (old, new): (&Statement<'_>, &Statement<'_>),
+    close: bool,
+) -> (Judgement, JudgedBy) {
+    verdict(chat, (old, new), RuleJudge.judge(old, new), close).await
+}
+
+async fn verdict(
+    chat: Option<&dyn ChatModel>,
+    (old, new): (&Statement<'_>, &Statement<'_>),
+    rules: Judgement,
+    close: bool,
+) -> (Judgement, JudgedBy) {
+    let Some(chat) = chat else { return (rules, JudgedBy::Rules) };
+    if rules.confidence >= CERTAIN || !(close || RuleJudge.have_something_in_common(old.content, new.content)) {
+        return (rules, JudgedBy::Rules);
+    }
+    let context = JudgeContext { old_at: old.about, new_at: new.about };
+    match judge(chat, old.content, new.content, context).await {
+        Ok(judgement) => (judgement, JudgedBy::Model),
         Err(error) => {
-            tracing::warn!(?error, old = %old.id, new = %new.id, "judged by rules, the model gave no verdict");
-            Ok((rules, JudgedBy::StandIn))
+            tracing::debug!(?error, "the model gave no verdict");
+            (rules, JudgedBy::StandIn)
         }
     }
 }

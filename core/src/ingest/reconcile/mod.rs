@@ -12,6 +12,7 @@ mod neighbours;
 mod resolve;
 mod settle;
 
+pub use bench::judge_pair;
 pub use config::{JudgeChoice, ReconcileConfig};
 pub use resolve::Decision;
 

@@ -51,8 +51,7 @@ pub(in crate::recall) fn blend(
         }
         hits.push(hit);
     }
-    // What was said when is an event, if anything: it answers where those are asked for.
-    if query.sectors.is_empty() || query.sectors.contains(&Sector::Episodic) {
+    if wants_turns(query) {
         hits.extend(alone_turns(spoken, config, query, &asked, &ranked, &supported));
     }
     crate::recall::score::sort(&mut hits);
@@ -65,6 +64,11 @@ pub(in crate::recall) fn blend(
         }
     }
     hits
+}
+
+/// What was said when is an event, if anything: it answers where those are asked for.
+pub(in crate::recall) fn wants_turns(query: &RecallQuery) -> bool {
+    query.sectors.is_empty() || query.sectors.contains(&Sector::Episodic)
 }
 
 fn alone_turns(

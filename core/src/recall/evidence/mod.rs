@@ -8,21 +8,23 @@ mod blend;
 mod cache;
 mod index;
 mod join;
+mod passage;
 mod rank;
 mod span;
 mod stale;
 mod widen;
 
 pub(super) use asked::Asked;
-pub(super) use blend::blend;
+pub(super) use blend::{blend, wants_turns};
 pub(super) use cache::EvidenceCache;
 pub(super) use index::{Fields, TurnIndex};
 pub(super) use join::join;
+pub(super) use passage::{passage, ranked};
 pub(super) use rank::features;
 pub use rank::{TurnParts, TurnWeights};
 pub(super) use span::{count, span};
 pub(super) use stale::stale;
-pub(super) use widen::{cost, most_words, widen};
+pub(super) use widen::{USUAL_LIMIT, cost, most_words, widen};
 
 use crate::{ConversationId, Speaker, Timestamp};
 use std::collections::HashSet;
