@@ -8,6 +8,7 @@ use hark_core::store::Space;
 use hark_core::{Error, ErrorKind, Result};
 use pocket_encoder::Encoder;
 use rten::ThreadPool;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -45,8 +46,8 @@ impl TextModel for BuiltinModel {
         BUILTIN_LINK_THRESHOLD
     }
 
-    fn prefix(&self, _: EmbedPurpose) -> &str {
-        ""
+    fn prefix(&self, _: EmbedPurpose) -> Cow<'_, str> {
+        Cow::Borrowed("")
     }
 
     fn embed(&self, text: &str, pool: &Arc<ThreadPool>) -> Result<Vec<f32>> {

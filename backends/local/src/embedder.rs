@@ -148,6 +148,7 @@ mod tests {
     use hark_core::ErrorKind;
     use hark_core::store::Space;
     use rten::ThreadPool;
+    use std::borrow::Cow;
     use std::sync::Mutex;
 
     /// Notes what it is shown; the vector says how long the text is.
@@ -164,8 +165,8 @@ mod tests {
         fn link_threshold(&self) -> f32 {
             0.6
         }
-        fn prefix(&self, purpose: EmbedPurpose) -> &str {
-            if purpose == EmbedPurpose::Query { "query: " } else { "" }
+        fn prefix(&self, purpose: EmbedPurpose) -> Cow<'_, str> {
+            purpose.prefix("query: ", "")
         }
         fn embed(&self, text: &str, _: &Arc<ThreadPool>) -> Result<Vec<f32>> {
             assert!(text != "panic", "as asked");

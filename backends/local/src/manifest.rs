@@ -42,7 +42,7 @@ pub(crate) struct Manifest {
     /// Put before a question.
     #[serde(default)]
     pub(crate) query_prefix: String,
-    /// Put before a memory.
+    /// Put before a memory; `{sector}` in it stands for the name of its sector.
     #[serde(default)]
     pub(crate) document_prefix: String,
     /// Cosine from which two memories are linked, if it was measured.

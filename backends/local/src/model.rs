@@ -4,6 +4,7 @@ use hark_core::Result;
 use hark_core::ai::EmbedPurpose;
 use hark_core::store::Space;
 use rten::ThreadPool;
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub(crate) trait TextModel: Debug + Send + Sync {
     fn link_threshold(&self) -> f32;
 
     /// What is put before a text of this purpose.
-    fn prefix(&self, purpose: EmbedPurpose) -> &str;
+    fn prefix(&self, purpose: EmbedPurpose) -> Cow<'_, str>;
 
     /// The vector of a text that is not blank, of any length but zero. Work is done by `pool` alone.
     fn embed(&self, text: &str, pool: &Arc<ThreadPool>) -> Result<Vec<f32>>;

@@ -10,6 +10,7 @@ use hark_core::{Error, Result};
 use rten::{Model, NodeId, RunOptions, ThreadPool, ValueOrView};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -113,11 +114,8 @@ impl TextModel for OnnxModel {
         self.manifest.link_threshold.unwrap_or(UNMEASURED_LINK_THRESHOLD)
     }
 
-    fn prefix(&self, purpose: EmbedPurpose) -> &str {
-        match purpose {
-            EmbedPurpose::Query => &self.manifest.query_prefix,
-            EmbedPurpose::Document(_) => &self.manifest.document_prefix,
-        }
+    fn prefix(&self, purpose: EmbedPurpose) -> Cow<'_, str> {
+        purpose.prefix(&self.manifest.query_prefix, &self.manifest.document_prefix)
     }
 
     fn embed(&self, text: &str, pool: &Arc<ThreadPool>) -> Result<Vec<f32>> {

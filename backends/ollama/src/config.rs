@@ -53,7 +53,7 @@ pub struct OllamaConfig {
     pub link_threshold: f32,
     /// Put before questions, for models that want it (`search_query: ` for nomic-embed-text).
     pub query_prefix: String,
-    /// Put before memories (`search_document: `).
+    /// Put before memories (`search_document: `); `{sector}` in it stands for the name of the memory's sector.
     pub document_prefix: String,
     /// The model that answers; empty: none.
     pub chat_model: String,

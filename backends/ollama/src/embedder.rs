@@ -105,10 +105,7 @@ impl OllamaEmbedder {
     }
 
     fn prepare(&self, text: &str, purpose: EmbedPurpose) -> String {
-        let prefix = match purpose {
-            EmbedPurpose::Query => &self.query_prefix,
-            EmbedPurpose::Document(_) => &self.document_prefix,
-        };
+        let prefix = purpose.prefix(&self.query_prefix, &self.document_prefix);
         let text = &text[..text.floor_char_boundary(self.max_text_bytes - prefix.len())];
         let text = if text.trim().is_empty() { PLACEHOLDER } else { text };
         format!("{prefix}{text}")
@@ -209,6 +206,13 @@ mod tests {
         assert_eq!(cut.len(), 64);
         assert_eq!(embedder.prepare(&"é".repeat(100), EmbedPurpose::Query).len(), 63);
         assert_eq!(embedder.prepare("tea", EmbedPurpose::Document(None)), "tea");
+    }
+
+    #[test]
+    fn a_memory_is_embedded_as_of_its_sector_where_the_prefix_says_so() {
+        let embedder = embedder(json!({"document_prefix": "{sector}: "}));
+        let purpose = EmbedPurpose::Document(Some(hark_core::Sector::Emotional));
+        assert_eq!(embedder.prepare("tea", purpose), "emotional: tea");
     }
 
     #[test]

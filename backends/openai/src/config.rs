@@ -94,7 +94,7 @@ pub struct OpenAiConfig {
     pub link_threshold: f32,
     /// Put before questions, for models that want it (`query: ` for the e5 family).
     pub query_prefix: String,
-    /// Put before memories (`passage: `).
+    /// Put before memories (`passage: `); `{sector}` in it stands for the name of the memory's sector.
     pub document_prefix: String,
     /// The model that answers; empty: none.
     pub chat_model: String,

@@ -4,6 +4,7 @@ use super::Usage;
 use crate::store::Space;
 use crate::{Result, Sector};
 use async_trait::async_trait;
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 /// What an embedder says of itself. Constant for its life.
@@ -28,6 +29,22 @@ pub enum Purpose {
     Query,
     /// A memory, of a sector if known.
     Document(Option<Sector>),
+}
+
+/// In a prefix for memories it stands for the sector's name.
+const SECTOR: &str = "{sector}";
+
+impl Purpose {
+    /// What is put before a text: `query` before a question; before a memory `document`, in which `{sector}` stands for the
+    /// name of its sector, and for `memory` where the sector is not known. So models that follow instructions embed
+    /// "passage about an episodic event: …" apart from what is semantic; a model without prefixes takes both empty.
+    pub fn prefix<'a>(self, query: &'a str, document: &'a str) -> Cow<'a, str> {
+        match self {
+            Self::Query => Cow::Borrowed(query),
+            Self::Document(_) if !document.contains(SECTOR) => Cow::Borrowed(document),
+            Self::Document(sector) => Cow::Owned(document.replace(SECTOR, sector.map_or("memory", Sector::name))),
+        }
+    }
 }
 
 /// Vectors, and what they cost.
@@ -56,4 +73,19 @@ pub trait Embedder: Debug + Send + Sync + 'static {
     /// (within 1e-4), alone or in a batch. No texts give no vectors. An empty or senseless text gives a valid
     /// vector too. More than `max_batch` texts are an error of kind `Invalid`.
     async fn embed(&self, texts: &[String], purpose: Purpose) -> Result<Embedded>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_can_name_the_sector() {
+        let put = |purpose: Purpose, document: &str| purpose.prefix("query: ", document).into_owned();
+        let told = "about {sector} things: ";
+        assert_eq!(put(Purpose::Document(Some(Sector::Emotional)), told), "about emotional things: ");
+        assert_eq!(put(Purpose::Document(None), told), "about memory things: ");
+        assert_eq!(put(Purpose::Query, told), "query: ");
+        assert_eq!(put(Purpose::Document(Some(Sector::Emotional)), "passage: "), "passage: ");
+    }
 }
