@@ -1,6 +1,5 @@
 //! Whether it runs, whether it can work, and how it is doing.
 
-use super::error::Problem;
 use super::view::QueueView;
 use crate::app::{App, RoleInfo};
 use axum::Json;
@@ -131,24 +130,30 @@ async fn answers(check: impl Future<Output = Result<()>>) -> &'static str {
     }
 }
 
-/// Metrics for Prometheus. The queue's numbers are read when asked for.
+/// Metrics for Prometheus. The queue's numbers are read when asked for; while it does not answer, `hark_queue_up` is 0 and
+/// they are those of the last time.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, content_type = "text/plain")))]
-pub async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
-    let stats = app.engine.jobs.stats(None, app.engine.clock.now()).await?;
-    let states = [
-        ("pending", stats.pending),
-        ("running", stats.running),
-        ("retrying", stats.retrying),
-        ("dead", stats.dead),
-        ("discarded", stats.discarded),
-    ];
-    for (state, jobs) in states {
-        ::metrics::gauge!("hark_queue_jobs", "state" => state).set(jobs as f64);
+pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let now = app.engine.clock.now();
+    // What is wrong is to be seen here above all, so nothing that is broken keeps the rest from being told.
+    let stats = tokio::time::timeout(PATIENCE, app.engine.jobs.stats(None, now)).await.ok().and_then(Result::ok);
+    ::metrics::gauge!("hark_queue_up").set(f64::from(u8::from(stats.is_some())));
+    if let Some(stats) = stats {
+        let states = [
+            ("pending", stats.pending),
+            ("running", stats.running),
+            ("retrying", stats.retrying),
+            ("dead", stats.dead),
+            ("discarded", stats.discarded),
+        ];
+        for (state, jobs) in states {
+            ::metrics::gauge!("hark_queue_jobs", "state" => state).set(jobs as f64);
+        }
+        ::metrics::gauge!("hark_queue_oldest_pending_seconds").set(stats.oldest_pending_secs as f64);
     }
-    ::metrics::gauge!("hark_queue_oldest_pending_seconds").set(stats.oldest_pending_secs as f64);
-    if let Some(lag) = app.missed.as_ref().and_then(|missed| missed.lag(app.engine.clock.now())) {
+    if let Some(lag) = app.missed.as_ref().and_then(|missed| missed.lag(now)) {
         ::metrics::gauge!("hark_missed_lag_seconds").set(lag as f64);
     }
     app.metrics.run_upkeep();
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()))
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

@@ -128,6 +128,19 @@ async fn metrics_name_routes_by_pattern_and_made_up_methods_by_none() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn metrics_are_told_while_the_queue_is_away() {
+    let hark = Harness::default();
+    for fault in [Fault::Down, Fault::Hangs] {
+        hark.switches.set(Part::Queue, fault);
+        let answer = hark.get("/metrics").await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.text.contains("hark_queue_up 0"), "{fault:?}: {}", answer.text);
+        hark.switches.mend(Part::Queue);
+        assert!(hark.get("/metrics").await.text.contains("hark_queue_up 1"));
+    }
+}
+
 #[tokio::test]
 async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
     let hark = Harness::default();
