@@ -7,7 +7,8 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-const FILE: &str = "credentials.toml";
+/// The file in the data folder, and in a backup that has it.
+pub(crate) const FILE: &str = "credentials.toml";
 
 /// What opens the doors.
 #[derive(Debug, Clone)]

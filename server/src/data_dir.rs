@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 const LOCK: &str = "lock";
 
+/// There while a restore into the folder is under way, and after it was broken off.
+const RESTORING: &str = "restore.unfinished";
+
 /// The data folder, ours until this is dropped. The lock belongs to the open file, so a killed process leaves
 /// none behind.
 #[derive(Debug)]
@@ -19,13 +22,75 @@ impl DataDir {
     /// Makes the folder if it is missing (for its owner only), and locks it.
     ///
     /// # Errors
-    /// `Config` when it cannot be made or written to, `Conflict` when another process holds it.
+    /// `Config` when it cannot be made or written to, or a restore into it was broken off; `Conflict` when another
+    /// process holds it.
     pub fn open(path: &Path) -> Result<Self> {
+        let folder = Self::hold(path)?;
+        match path.join(RESTORING).exists() {
+            true => Err(folder.half_restored()),
+            false => Ok(folder),
+        }
+    }
+
+    /// As [`DataDir::open`], for a restore: the folder must be empty but for files of these names.
+    ///
+    /// # Errors
+    /// As [`DataDir::open`], and `Conflict` when something else is in it.
+    pub(crate) fn for_restore(path: &Path, but_for: &[&str]) -> Result<Self> {
+        let folder = Self::open(path)?;
+        let unreadable =
+            |e: io::Error| Error::config(format!("data folder {}: cannot be read: {e}", path.display())).with_source(e);
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+            // The second is what a freshly made file system comes with.
+            if ![LOCK, "lost+found"].contains(&name.as_str()) && !but_for.contains(&name.as_str()) {
+                let what = format!(
+                    "data folder {}: it holds `{name}`; a restore writes over nothing, so move the folder's content away \
+                     (but keep `keys`), or choose another with --data-dir",
+                    path.display()
+                );
+                return Err(Error::new(ErrorKind::Conflict, "restore.folder", what));
+            }
+        }
+        Ok(folder)
+    }
+
+    /// Marks the folder, so that nobody starts on what is half restored.
+    ///
+    /// # Errors
+    /// `Unavailable`, naming the file.
+    pub(crate) fn begin_restore(&self) -> Result<()> {
+        let text = "A restore into this folder is under way, or was broken off.\n";
+        write_private(&self.path.join(RESTORING), text)
+    }
+
+    /// Takes the mark away: everything that must not be missing is in place.
+    ///
+    /// # Errors
+    /// `Unavailable`, naming the file.
+    pub(crate) fn end_restore(&self) -> Result<()> {
+        let mark = self.path.join(RESTORING);
+        let sync = || File::open(&self.path).and_then(|folder| folder.sync_all());
+        std::fs::remove_file(&mark).and_then(|()| sync()).map_err(|e| {
+            let what = format!("cannot remove {}: {e}", mark.display());
+            Error::new(ErrorKind::Unavailable, "data_dir.end_restore", what).retriable(false).with_source(e)
+        })
+    }
+
+    fn half_restored(&self) -> Error {
+        Error::config(format!(
+            "data folder {}: a restore into it is not finished; remove everything in it but `keys` and \
+             `credentials.toml`, and run `hark restore` again",
+            self.path.display()
+        ))
+    }
+
+    fn hold(path: &Path) -> Result<Self> {
         let unusable = |what: &str, e: io::Error| {
             let remedy = "check its owner and permissions, or choose another with server.data_dir";
             Error::config(format!("data folder {}: {what}: {e}; {remedy}", path.display())).with_source(e)
         };
-        make(path).map_err(|e| unusable("cannot be made", e))?;
+        make_private(path).map_err(|e| unusable("cannot be made", e))?;
         let lock = private(OpenOptions::new().create(true).truncate(false))
             .write(true)
             .open(path.join(LOCK))
@@ -51,7 +116,8 @@ impl DataDir {
     }
 }
 
-fn make(path: &Path) -> io::Result<()> {
+/// Makes a folder, and those above it, for its owner only; one that is there stays as it is.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -6,7 +6,8 @@ use hark_core::crypt::Keyring;
 use hark_core::{Entropy, Error, Result};
 use std::path::Path;
 
-const FILE: &str = "keys";
+/// The file in the data folder, and in a backup that has it.
+pub(crate) const FILE: &str = "keys";
 
 /// The keyring: `encryption.keys`, `encryption.keys_file`, or the folder's `keys`, which is made on the first
 /// start. Never made beside data: data sealed with lost keys must not be joined by data sealed with new ones.
@@ -20,7 +21,7 @@ pub fn ensure(config: &Config, folder: &DataDir, entropy: &dyn Entropy) -> Resul
     let path = folder.path().join(FILE);
     if path.exists() {
         warn_if_open(&path);
-        return parse(&read_file("encryption keys", &path)?, &path);
+        return read_file_of(&path);
     }
     if let Some(database) = database_in(folder.path()) {
         return Err(Error::config(format!(
@@ -33,6 +34,30 @@ pub fn ensure(config: &Config, folder: &DataDir, entropy: &dyn Entropy) -> Resul
     write_private(&path, &keyring.to_text())?;
     tracing::info!(file = %path.display(), "generated the encryption keys; back this file up apart from the data");
     Ok(keyring)
+}
+
+/// As [`ensure`], for a process beside the server: nothing is made.
+///
+/// # Errors
+/// `Config` when there are none, or they cannot be read.
+pub fn read(config: &Config, folder: &Path) -> Result<Keyring> {
+    match configured(config)? {
+        Some(keyring) => Ok(keyring),
+        None => read_file_of(&folder.join(FILE)),
+    }
+}
+
+/// Whether neither configuration nor folder has keys.
+pub(crate) fn are_missing(config: &Config, folder: &Path) -> bool {
+    config.encryption.keys.is_none() && config.encryption.keys_file.is_none() && !folder.join(FILE).exists()
+}
+
+/// Reads a file of keys.
+///
+/// # Errors
+/// `Config` when it cannot be read or means nothing.
+pub(crate) fn read_file_of(path: &Path) -> Result<Keyring> {
+    parse(&read_file("encryption keys", path)?, path)
 }
 
 /// Reads the keys that are configured, if any, and nothing else.

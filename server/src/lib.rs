@@ -20,6 +20,7 @@
 
 pub mod access;
 pub mod app;
+pub mod backup;
 mod catch_up;
 pub mod cli;
 pub mod config;

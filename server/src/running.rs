@@ -8,7 +8,7 @@ use crate::data_dir::DataDir;
 use crate::lifecycle::Lifecycle;
 use crate::serve::{ConnectionLimits, serve};
 use crate::spaces::{self, OtherSpace};
-use crate::wiring::{Backends, Configured, Surroundings, wire};
+use crate::wiring::{self, Backends, Configured, Surroundings, wire};
 use crate::worker::Worker;
 use crate::{http, keys, telemetry};
 use hark_core::backend::Registry;
@@ -50,7 +50,7 @@ pub struct Running {
     pub lifecycle: Lifecycle,
     backends: Backends,
     grace: Duration,
-    _folder: DataDir,
+    folder: DataDir,
 }
 
 impl Running {
@@ -60,9 +60,15 @@ impl Running {
     /// # Errors
     /// Whatever is wrong, with the remedy where there is one; nothing runs then.
     pub async fn start(loaded: &Loaded, registry: &Registry, start: Start) -> Result<Self> {
+        // Before the folder is made.
+        loaded.plan(registry)?;
+        Self::start_in(loaded, registry, start, DataDir::open(&loaded.config.server.data_dir)?).await
+    }
+
+    /// As [`Running::start`], in a folder that is held already.
+    pub(crate) async fn start_in(loaded: &Loaded, registry: &Registry, start: Start, folder: DataDir) -> Result<Self> {
         let config = &loaded.config;
         let plan = loaded.plan(registry)?;
-        let folder = DataDir::open(&config.server.data_dir)?;
         let credentials = Credentials::ensure(config, &folder, &SystemEntropy)?;
         let listener = match start.http {
             true => Some(listen(&config.server.bind, &credentials).await?),
@@ -81,7 +87,8 @@ impl Running {
             Ok(app) => app,
             Err(e) => {
                 backends.close().await;
-                return Err(e);
+                // Derived stores set what is damaged aside; what is left to be damaged is the truth.
+                return Err(wiring::damaged(e));
             }
         };
 
@@ -99,7 +106,12 @@ impl Running {
         if let Some(listener) = listener {
             spawn_http(&app, &lifecycle, listener, connection_limits(config));
         }
-        Ok(Self { app, address, credentials, lifecycle, backends, grace, _folder: folder })
+        Ok(Self { app, address, credentials, lifecycle, backends, grace, folder })
+    }
+
+    /// Notes that the restore into the folder is done.
+    pub(crate) fn end_restore(&self) -> Result<()> {
+        self.folder.end_restore()
     }
 
     /// Stops: first softly, after the grace hard; then the backends are closed. The folder is free afterwards.

@@ -1,5 +1,6 @@
 //! Kind `sqlite`: opens the file and gives out its roles.
 
+use crate::backup::{self, SqliteBackup};
 use crate::config::SqliteConfig;
 use crate::db::Db;
 use crate::embeddings::SqliteEmbeddings;
@@ -8,9 +9,10 @@ use crate::keys::SqliteKeys;
 use crate::memory::SqliteMemory;
 use crate::migrate::SqliteSchema;
 use async_trait::async_trait;
-use hark_core::Result;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
-use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate};
+use hark_core::store::{Backup, EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate};
+use hark_core::{Error, ErrorKind, Result};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Opens backends of the kind `sqlite`.
@@ -32,8 +34,15 @@ impl Factory for SqliteFactory {
             cache: Arc::new(SqliteEmbeddings::new(db.clone())),
             keys: Arc::new(SqliteKeys::new(db.clone())),
             schema: Arc::new(SqliteSchema::new(db.clone())),
+            backup: Arc::new(SqliteBackup::new(db.clone())),
             db,
         }))
+    }
+
+    async fn restore(&self, config: SqliteConfig, context: &OpenContext, from: &Path) -> Result<()> {
+        let (data_dir, from) = (context.data_dir.clone(), from.to_owned());
+        let restored = tokio::task::spawn_blocking(move || backup::restore(&config, &data_dir, &from)).await;
+        restored.map_err(|_| Error::new(ErrorKind::Internal, "sqlite.restore", "copying the file panicked"))?
     }
 }
 
@@ -46,6 +55,7 @@ struct SqliteBackend {
     cache: Arc<SqliteEmbeddings>,
     keys: Arc<SqliteKeys>,
     schema: Arc<SqliteSchema>,
+    backup: Arc<SqliteBackup>,
 }
 
 #[async_trait]
@@ -68,6 +78,10 @@ impl Backend for SqliteBackend {
 
     fn migrate(&self) -> Option<Arc<dyn Migrate>> {
         Some(self.schema.clone())
+    }
+
+    fn backup(&self) -> Option<Arc<dyn Backup>> {
+        Some(self.backup.clone())
     }
 
     async fn health(&self) -> Result<()> {

@@ -3,8 +3,10 @@
 use crate::config::{SqliteConfig, Synchronous};
 use crate::error::Fault;
 use hark_core::{Error, ErrorKind, Result};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Row, Sqlite, Transaction};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Executor, Row, Sqlite, Transaction};
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +23,7 @@ pub(crate) struct Db {
     /// For single statements that write; several go by [`Db::begin`]. SQLite knows one writer at a time: with one
     /// connection they queue up here, fairly, rather than in the busy handler, which is not fair.
     pub(crate) writer: SqlitePool,
+    options: SqliteConnectOptions,
     file: String,
 }
 
@@ -62,8 +65,13 @@ impl Db {
         let writer = pool(1).connect_with(writing).await?;
         // A file that may be read but not written opens all the same; better to hear of it now.
         writer.begin_with(IMMEDIATE).await?.rollback().await?;
-        let reader = pool(config.read_connections).connect_lazy_with(common.pragma("query_only", "ON"));
-        Ok(Self { reader, writer, file })
+        let reader = pool(config.read_connections).connect_lazy_with(common.clone().pragma("query_only", "ON"));
+        Ok(Self { reader, writer, options: common, file })
+    }
+
+    /// A connection of its own, for what takes long: it stands in nobody's way.
+    pub(crate) async fn beside(&self) -> Result<SqliteConnection, Fault> {
+        Ok(self.options.connect().await?)
     }
 
     /// Begins a transaction that writes. It holds the write lock from the start: one that has read first and
@@ -127,7 +135,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 
 /// Makes the file readable for its owner only; SQLite gives its log the same permissions. A file that is there
 /// keeps the permissions it has.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     if path.exists() {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod backend;
+mod backup;
 mod config;
 mod db;
 mod embeddings;

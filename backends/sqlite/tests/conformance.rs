@@ -1,10 +1,13 @@
 //! SQLite does what every store does.
 
 use async_trait::async_trait;
+use hark_core::Result;
 use hark_core::backend::{Backend, OpenContext, Registry};
 use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore};
-use hark_core::testkit::{Guard, MockClock, Reopen, SeededEntropy};
+use hark_core::testkit::{CopyPlaces, Guard, MockClock, Reopen, SeededEntropy};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 /// A folder of its own; it goes with the value.
@@ -106,3 +109,47 @@ hark_core::embedding_cache_suite!(cache);
 hark_core::embedding_cache_durability_suite!(place);
 hark_core::key_store_suite!(keys);
 hark_core::key_store_durability_suite!(place);
+
+/// Folders in one folder.
+struct Places {
+    parent: TempDir,
+    next: AtomicUsize,
+}
+
+impl Places {
+    fn context(&self, place: usize) -> (Registry, OpenContext) {
+        let mut registry = Registry::default();
+        hark_sqlite::register(&mut registry);
+        let data_dir = self.parent.path().join(format!("place-{place}"));
+        std::fs::create_dir_all(&data_dir).expect("a folder");
+        let (clock, entropy) = (Arc::new(MockClock::default()), Arc::new(SeededEntropy::new(1)));
+        (registry, OpenContext { data_dir, clock, entropy })
+    }
+}
+
+#[async_trait]
+impl CopyPlaces for Places {
+    async fn open(&self, place: usize) -> Arc<dyn Backend> {
+        let (registry, context) = self.context(place);
+        let backend = registry.open("sqlite", serde_json::json!({}), &context).await.expect("it opens");
+        backend.migrate().expect("a schema").run().await.expect("it migrates");
+        backend
+    }
+
+    async fn restore(&self, place: usize, from: &Path) -> Result<()> {
+        let (registry, context) = self.context(place);
+        registry.restore("sqlite", serde_json::json!({}), &context, from).await
+    }
+
+    fn folder(&self) -> PathBuf {
+        let folder = self.parent.path().join(format!("copy-{}", self.next.fetch_add(1, Ordering::Relaxed)));
+        std::fs::create_dir(&folder).expect("a folder");
+        folder
+    }
+}
+
+async fn places() -> Places {
+    Places { parent: TempDir::new().expect("a temporary folder"), next: AtomicUsize::new(0) }
+}
+
+hark_core::backup_suite!(places);

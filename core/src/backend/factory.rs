@@ -1,11 +1,11 @@
 //! A factory turns a configuration section into an open backend.
 
 use super::{Backend, Role};
-use crate::{Clock, Entropy, Result};
+use crate::{Clock, Entropy, Error, ErrorKind, Result};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What every backend is given when it is opened.
@@ -38,4 +38,16 @@ pub trait Factory: Send + Sync + 'static {
     /// `Config`, naming field and remedy; `Unavailable` when the system does not answer; `Conflict` when
     /// another process holds it.
     async fn open(&self, config: Self::Config, context: &OpenContext) -> Result<Arc<dyn Backend>>;
+
+    /// Puts a copy that [`Backup::copy_to`](crate::store::Backup::copy_to) made in `from` where a backend of this section
+    /// will look for it: all of it, or nothing if it breaks off. `from` is only read. Nothing may be open there.
+    ///
+    /// # Errors
+    /// `Conflict` when there is something already, which stays as it is; `Corrupt` when `from` is no such copy;
+    /// `Config` as [`Factory::open`]; `Unavailable` when a disk is full or fails; `Unsupported`, as here, where the kind
+    /// makes no copies.
+    async fn restore(&self, _config: Self::Config, _context: &OpenContext, _from: &Path) -> Result<()> {
+        let what = format!("kind `{}` makes no copies of its own", Self::KIND);
+        Err(Error::new(ErrorKind::Unsupported, "backend.restore", what))
+    }
 }

@@ -11,7 +11,7 @@ pub use role::Role;
 
 use crate::Result;
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
-use crate::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, VectorStore};
+use crate::store::{Backup, EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, VectorStore};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -63,6 +63,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     }
     /// Its schema, if it has one.
     fn migrate(&self) -> Option<Arc<dyn Migrate>> {
+        None
+    }
+    /// A copy of all it holds, taken while it is used. No role of its own: asked of whoever plays the truth or the queue.
+    /// Without it that part cannot be backed up by us.
+    fn backup(&self) -> Option<Arc<dyn Backup>> {
         None
     }
     /// Why it does not offer a role that its factory states: the key that switches it off, and what to do about

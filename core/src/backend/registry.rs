@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use schemars::SchemaGenerator;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What is known of a kind without opening it.
@@ -23,9 +24,16 @@ pub struct KindInfo {
 trait ErasedFactory: Send + Sync {
     fn info(&self) -> KindInfo;
     async fn open(&self, section: serde_json::Value, context: &OpenContext) -> Result<Arc<dyn Backend>>;
+    async fn restore(&self, section: serde_json::Value, context: &OpenContext, from: &Path) -> Result<()>;
 }
 
 struct Typed<F>(F);
+
+impl<F: Factory> Typed<F> {
+    fn config(section: serde_json::Value) -> Result<F::Config> {
+        serde_json::from_value(section).map_err(|e| Error::config(format!("kind `{}`: {e}", F::KIND)))
+    }
+}
 
 #[async_trait]
 impl<F: Factory> ErasedFactory for Typed<F> {
@@ -35,14 +43,26 @@ impl<F: Factory> ErasedFactory for Typed<F> {
     }
 
     async fn open(&self, section: serde_json::Value, context: &OpenContext) -> Result<Arc<dyn Backend>> {
-        let config = serde_json::from_value(section).map_err(|e| Error::config(format!("kind `{}`: {e}", F::KIND)))?;
-        self.0.open(config, context).await
+        self.0.open(Self::config(section)?, context).await
+    }
+
+    async fn restore(&self, section: serde_json::Value, context: &OpenContext, from: &Path) -> Result<()> {
+        self.0.restore(Self::config(section)?, context, from).await
     }
 }
 
 struct Stub {
     kind: &'static str,
     feature: &'static str,
+}
+
+impl Stub {
+    fn left_out(&self) -> Error {
+        Error::config(format!(
+            "kind `{}` is not in this binary: compiled without the `{}` feature",
+            self.kind, self.feature
+        ))
+    }
 }
 
 #[async_trait]
@@ -52,10 +72,11 @@ impl ErasedFactory for Stub {
     }
 
     async fn open(&self, _: serde_json::Value, _: &OpenContext) -> Result<Arc<dyn Backend>> {
-        Err(Error::config(format!(
-            "kind `{}` is not in this binary: compiled without the `{}` feature",
-            self.kind, self.feature
-        )))
+        Err(self.left_out())
+    }
+
+    async fn restore(&self, _: serde_json::Value, _: &OpenContext, _: &Path) -> Result<()> {
+        Err(self.left_out())
     }
 }
 
@@ -116,6 +137,20 @@ impl Registry {
         context: &OpenContext,
     ) -> Result<Arc<dyn Backend>> {
         self.find(kind)?.open(section, context).await
+    }
+
+    /// Puts a copy in place for a backend of a kind with its section (without `kind`): see [`Factory::restore`].
+    ///
+    /// # Errors
+    /// As [`Registry::open`], and what the factory says.
+    pub async fn restore(
+        &self,
+        kind: &str,
+        section: serde_json::Value,
+        context: &OpenContext,
+        from: &Path,
+    ) -> Result<()> {
+        self.find(kind)?.restore(section, context, from).await
     }
 
     fn find(&self, kind: &str) -> Result<&dyn ErasedFactory> {

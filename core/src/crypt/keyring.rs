@@ -113,6 +113,10 @@ impl Keyring {
         self.keys.iter().find(|k| k.id == id)
     }
 
+    pub(super) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
     pub(super) fn lookup(&self) -> &[u8; 32] {
         &self.lookup
     }

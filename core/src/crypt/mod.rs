@@ -3,6 +3,7 @@
 //! XChaCha20-Poly1305 (RustCrypto's implementation, audited by NCC Group) under keys with ids; look-up goes by HMAC-SHA-256.
 //! Stores are handed [`Sealed`] values and hashes only, so that forgetting to encrypt does not compile.
 
+mod copies;
 mod credential;
 mod keyring;
 mod person;

@@ -6,6 +6,7 @@
 //! 2. `now` and the scope are parameters. No store reads a clock or guesses a tenant.
 //! 3. What must happen together is one method. No transaction leaks into a trait.
 
+mod backup;
 mod embeddings;
 mod job;
 mod keys;
@@ -15,6 +16,7 @@ mod migrate;
 mod upkeep;
 mod vector;
 
+pub use backup::{Backup, Copied};
 pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
 pub use job::{
     Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, LONGEST_WAIT, Lease,

@@ -20,6 +20,7 @@ mod rule_chat;
 mod suite;
 
 pub use clock::MockClock;
+pub use conformance::backup::CopyPlaces;
 pub use entropy::SeededEntropy;
 pub use fake::{ChatReply, FakeClassifier, FakeEmbedder, FakeExtractor, ScriptedChat};
 pub use flaky::{FlakyEmbedder, FlakyKeywords, FlakyVectors, Outcome, Script};

@@ -4,6 +4,7 @@
 use crate::{Page, PageRequest, Result};
 use async_trait::async_trait;
 use std::any::Any;
+use std::fmt::Debug;
 use std::sync::Arc;
 use tokio::sync::Barrier;
 
@@ -82,7 +83,7 @@ pub(crate) trait Must<T> {
     fn must(self) -> T;
 }
 
-impl<T> Must<T> for Result<T> {
+impl<T, E: Debug> Must<T> for Result<T, E> {
     #[track_caller]
     fn must(self) -> T {
         match self {

@@ -83,6 +83,30 @@ pub enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Copy what cannot be derived, beside a running server: truth, queue and erasures, not words and vectors
+    Backup {
+        /// A folder that is not there yet, or is empty
+        #[arg(value_name = "DIR", required_unless_present = "ledger_only")]
+        folder: Option<PathBuf>,
+        /// With the encryption keys and the generated credentials: whoever has the backup can then read everything
+        #[arg(long)]
+        with_keys: bool,
+        /// Only who was erased, as keyed hashes, in place of an older FILE: write it often, and keep it apart
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "with_keys"])]
+        ledger_only: Option<PathBuf>,
+    },
+    /// Bring a backup back into an empty data folder, erase again whoever was erased since, rebuild words and vectors
+    Restore {
+        /// The backup
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Who was erased since: what `hark backup --ledger-only` wrote last
+        #[arg(long, value_name = "FILE", required_unless_present = "no_ledger")]
+        ledger: Option<PathBuf>,
+        /// Nobody was erased since the backup, or it cannot be known any more
+        #[arg(long, conflicts_with = "ledger")]
+        no_ledger: bool,
+    },
     /// Try every configured backend; say what is wrong and how to mend it
     Doctor,
     /// Check and show the configuration

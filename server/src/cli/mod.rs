@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 used wrongly.
 
 mod args;
+mod backup;
 mod client;
 mod config;
 mod demo;
@@ -94,6 +95,17 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 Command::Simulate { files, url, no_wait } => {
                     simulate::run(&loaded.config, &files, url.as_deref(), !no_wait).await
                 }
+                Command::Backup { ledger_only: Some(file), .. } => {
+                    backup::save(&loaded, registry, backup::What::Ledger(&file)).await
+                }
+                // Without a folder the arguments would not have been read.
+                Command::Backup { folder, with_keys, ledger_only: None } => {
+                    let into = folder.unwrap_or_default();
+                    backup::save(&loaded, registry, backup::What::Everything { into: &into, with_keys }).await
+                }
+                Command::Restore { folder, ledger, no_ledger: _ } => {
+                    backup::bring_back(&loaded, registry, &folder, ledger.as_deref()).await
+                }
                 Command::Migrate => migrate::run(&loaded, registry).await,
                 Command::Reindex { keep } => reindex::run(&loaded, registry, !keep).await,
                 Command::Doctor => doctor::run(&loaded, registry).await,
@@ -172,7 +184,18 @@ mod tests {
 
     #[test]
     fn wrong_use_has_exit_code_two() {
-        for line in ["hark fly", "hark simulate", "hark --no-worker migrate", "hark jobs redrive", "hark config"] {
+        for line in [
+            "hark fly",
+            "hark simulate",
+            "hark --no-worker migrate",
+            "hark jobs redrive",
+            "hark config",
+            "hark backup",
+            "hark backup a --ledger-only b",
+            "hark backup --with-keys --ledger-only b",
+            "hark restore a",
+            "hark restore a --ledger b --no-ledger",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
         assert_eq!(parse("hark --version").unwrap_err().exit_code(), 0);

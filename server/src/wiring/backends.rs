@@ -3,11 +3,12 @@
 use super::models::Models;
 use super::{Configured, Surroundings};
 use crate::app::RoleInfo;
+use crate::backup;
 use crate::config::{Choice, Instance, Plan};
 use hark_core::ai::Embedder;
 use hark_core::backend::{Backend, Registry, Role};
 use hark_core::layer::Profiles;
-use hark_core::store::{Migration, Space};
+use hark_core::store::{MemoryStore, Migration, Space};
 use hark_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
@@ -23,15 +24,41 @@ impl Backends {
     /// # Errors
     /// What the factory says, with the backend's name in front.
     pub async fn open(plan: &Plan, registry: &Registry, around: &Surroundings<'_>) -> Result<Self> {
+        Self::open_these(plan, &plan.instances, registry, around).await
+    }
+
+    /// Opens those backends of the plan that play one of these roles, once: for a process beside a server, which holds
+    /// the others.
+    ///
+    /// # Errors
+    /// As [`Backends::open`].
+    pub(crate) async fn open_of(
+        plan: &Plan,
+        roles: &[Role],
+        registry: &Registry,
+        around: &Surroundings<'_>,
+    ) -> Result<Self> {
+        let plays = |instance: &&Instance| roles.iter().any(|role| plays(plan, *role, instance));
+        let instances: Vec<Instance> = plan.instances.iter().filter(plays).cloned().collect();
+        Self::open_these(plan, &instances, registry, around).await
+    }
+
+    async fn open_these(
+        plan: &Plan,
+        instances: &[Instance],
+        registry: &Registry,
+        around: &Surroundings<'_>,
+    ) -> Result<Self> {
         let context = around.context();
         let mut backends = Self { open: Vec::new() };
-        for instance in &plan.instances {
+        for instance in instances {
             let section = serde_json::Value::Object(instance.options.clone());
             match registry.open(&instance.kind, section, &context).await {
                 Ok(backend) => backends.open.push((instance.clone(), backend)),
                 Err(e) => {
                     backends.close().await;
-                    return Err(about(instance, e));
+                    let is_truth = backup::COPIED.iter().any(|role| plays(plan, *role, instance));
+                    return Err(if is_truth { damaged(about(instance, e)) } else { about(instance, e) });
                 }
             }
         }
@@ -115,6 +142,41 @@ impl Backends {
         }
     }
 
+    /// The open truth.
+    ///
+    /// # Errors
+    /// As every part.
+    pub(crate) fn memory(&self, plan: &Plan) -> Result<Arc<dyn MemoryStore>> {
+        self.part(plan, Role::Memory, Backend::memory)
+    }
+
+    /// What is copied by a backup, in its order.
+    ///
+    /// # Errors
+    /// `Unsupported` when one of them makes no copies.
+    pub(crate) fn sources(&self, plan: &Plan) -> Result<Vec<backup::Source>> {
+        let mut sources: Vec<backup::Source> = Vec::new();
+        for role in backup::COPIED {
+            let Choice::Backend(name) = plan.choice(role) else { continue };
+            if let Some((folder, roles, _, _)) = sources.iter_mut().find(|(_, _, instance, _)| instance.name == *name) {
+                role.name().clone_into(folder);
+                roles.push(role);
+                continue;
+            }
+            let Some((instance, backend)) = self.find(name) else { continue };
+            let copies = backend.backup().ok_or_else(|| {
+                let what = format!(
+                    "roles.{}: backend `{name}` (kind `{}`) makes no copies of its own; back it up by its own means",
+                    role.name(),
+                    instance.kind
+                );
+                Error::new(ErrorKind::Unsupported, "backup.sources", what)
+            })?;
+            sources.push((role.name().to_owned(), vec![role], instance.clone(), copies));
+        }
+        Ok(sources)
+    }
+
     fn find(&self, name: &str) -> Option<&(Instance, Arc<dyn Backend>)> {
         self.open.iter().find(|(instance, _)| instance.name == name)
     }
@@ -171,6 +233,20 @@ impl Backends {
 
 fn built_in(role: Role, name: &str) -> RoleInfo {
     RoleInfo { role, instance: name.to_owned(), kind: name.to_owned(), backend: None }
+}
+
+fn plays(plan: &Plan, role: Role, instance: &Instance) -> bool {
+    matches!(plan.choice(role), Choice::Backend(name) if *name == instance.name)
+}
+
+/// Says what to do about a damaged truth; every other error stays as it is.
+pub(crate) fn damaged(error: Error) -> Error {
+    if error.kind() != ErrorKind::Corrupt {
+        return error;
+    }
+    let remedy = "move the data folder's content away (but keep `keys`), and bring the last backup back with \
+                  `hark restore`: docs/operations/backup.md";
+    Error::new(error.kind(), error.operation(), format!("{}; {remedy}", error.context())).with_source(error)
 }
 
 fn about(instance: &Instance, error: Error) -> Error {

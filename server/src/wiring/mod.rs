@@ -5,6 +5,7 @@ mod backends;
 mod models;
 
 pub use backends::Backends;
+pub(crate) use backends::damaged;
 
 use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Settings};
 use crate::config::{Choice, Config, Loaded, Plan, proxies};

@@ -1,5 +1,7 @@
 //! The whole application, quickly: the real router and worker on in-memory stores and fake models.
 
+mod backup;
+mod backup_home;
 mod conflicts;
 mod costs;
 mod decay;

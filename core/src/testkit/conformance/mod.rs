@@ -1,6 +1,7 @@
 //! The conformance suites: every sentence of a trait's documentation is a behaviour, every behaviour a named
 //! test. Each suite's macro holds the list of its behaviours; a test of ours sees to it that none is missing.
 
+pub mod backup;
 pub mod chat;
 pub mod classifier;
 pub mod embedder;
@@ -16,7 +17,8 @@ pub mod vector;
 #[cfg(test)]
 mod tests {
     /// Sources of a suite: first the file with the list, then those with behaviours.
-    const SUITES: [&[&str]; 11] = [
+    const SUITES: [&[&str]; 12] = [
+        &[include_str!("backup.rs")],
         &[include_str!("chat.rs")],
         &[include_str!("classifier.rs")],
         &[include_str!("embedder.rs")],
