@@ -1,5 +1,6 @@
 //! Plain nouns: serialisable, with no behaviour beyond their own invariants.
 
+mod audit;
 mod conflict;
 mod conversation;
 mod erasure;
@@ -18,12 +19,13 @@ mod transcript;
 mod transfer;
 mod user;
 
+pub use audit::{AuditAction, AuditEntry, AuditFilter};
 pub use conflict::{Change, Conflict, ConflictState, JudgedBy, Judgement, Reason, Resolution, Standing, Verdict};
 pub use conversation::{Conversation, ConversationState};
 pub use erasure::{Erased, Erasure, ErasureStep, KeyedHash, NewErasure, SuppressedBy, Suppression, SuppressionKey};
 pub use id::{
-    AgentId, ConflictId, ConversationId, ErasureId, EventId, JobId, KeyId, LinkId, MemoryId, ReceiptId, TenantId,
-    TransferId, UserId,
+    AgentId, AuditId, ConflictId, ConversationId, ErasureId, EventId, JobId, KeyId, LinkId, MemoryId, ReceiptId,
+    TenantId, TransferId, UserId,
 };
 pub use identity::{Identity, IdentityKind};
 pub use key::{KeyScope, KeyScopes};

@@ -141,6 +141,7 @@ async fn write(app: &TenantApp, new: Vec<CreateMemory>) -> Result<Vec<MemoryView
     let mut views: Vec<(usize, MemoryView)> = Vec::with_capacity(count);
     for (user_id, places, memories) in callers {
         let user = app.people.admit_reference(app.tenant(), &user_id).await?.ok_or_else(no_user)?;
+        app.touched().person(&user.id);
         let scope = Scope { tenant: app.tenant().clone(), caller: user.id };
         let written = app.ingest.add(&scope, memories).await?;
         views.extend(places.into_iter().zip(written.into_iter().map(|m| MemoryView::of(&scope, m, rates, now))));
@@ -182,7 +183,10 @@ fn check(new: CreateMemory) -> Result<NewMemory, (&'static str, &'static str)> {
 
 /// Whose memory it is, within this tenant.
 pub(super) async fn owner(app: &TenantApp, id: &MemoryId) -> Result<Scope, Problem> {
-    app.engine.memory.memory_owner(app.tenant(), id).await?.ok_or_else(|| Problem::not_found("memory"))
+    let scope = app.engine.memory.memory_owner(app.tenant(), id).await?;
+    let scope = scope.ok_or_else(|| Problem::not_found("memory"))?;
+    app.touched().person(&scope.caller);
+    Ok(scope)
 }
 
 fn shown(app: &TenantApp, scope: &Scope, memory: Option<Memory>) -> Result<Json<MemoryView>, Problem> {

@@ -97,6 +97,7 @@ pub async fn remember(app: TenantApp, headers: HeaderMap, body: Body) -> Result<
 
 async fn write(app: &TenantApp, asking: &Asking, memory: NewMemory) -> Result<Option<(Scope, Memory)>> {
     let Some(scope) = asking.admitted(app).await? else { return Ok(None) };
+    app.touched().person(&scope.caller);
     let adding = app.ingest.add(&scope, vec![memory]);
     let memory = charged_to(asking.account(app), adding).await?.into_iter().next();
     Ok(memory.map(|memory| (scope, memory)))

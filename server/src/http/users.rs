@@ -85,6 +85,7 @@ pub struct MemoriesQuery {
 /// The caller named by our own id or the integrator's.
 pub(super) async fn find(app: &TenantApp, id: &str) -> Result<(Scope, User), Problem> {
     let user = app.people.by_reference(app.tenant(), id).await?.ok_or_else(|| Problem::not_found("user"))?;
+    app.touched().person(&user.id);
     Ok((Scope { tenant: app.tenant().clone(), caller: user.id.clone() }, user))
 }
 

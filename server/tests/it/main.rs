@@ -1,9 +1,11 @@
 //! The whole application, quickly: the real router and worker on in-memory stores and fake models.
 
+mod audit;
 mod conflicts;
 mod costs;
 mod decay;
 mod erasure;
+mod export;
 #[path = "../support/fake_elevenlabs.rs"]
 mod fake_elevenlabs;
 mod fakes;
