@@ -99,6 +99,7 @@ pub(crate) fn user(row: &SqliteRow) -> Result<User, Fault> {
         last_contact: time(row, "last_contact")?,
         summary: text(row, "summary")?,
         shared: row.try_get("shared")?,
+        consent: named(row, "consent")?,
         revision: unsigned(row, "revision")?,
     })
 }

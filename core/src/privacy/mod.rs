@@ -5,4 +5,4 @@ mod config;
 mod ledger;
 
 pub use audit::{AuditLog, AuditNote};
-pub use config::{AfterErasure, PrivacyConfig};
+pub use config::{AfterErasure, ConsentRule, PrivacyConfig};

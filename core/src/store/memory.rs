@@ -4,10 +4,10 @@ use super::{Leadership, LinkUse, Space};
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
-    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, ConflictState, Conversation, ConversationId,
-    Erased, Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure,
-    NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey,
-    TenantId, Timestamp, Transfer, TransferId, User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, ConflictState, Consent, Conversation,
+    ConversationId, Erased, Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState,
+    NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression,
+    SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -130,6 +130,9 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// All erasures of all tenants, in a stable order that does not change while the walk goes on: for a backup.
     async fn scan_erasures(&self, page: &PageRequest) -> Result<Page<(TenantId, Erasure)>>;
+
+    /// Sets whether the caller agrees to be remembered; does nothing for an unknown caller.
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()>;
 
     /// Sets whether several people call as this one; does nothing for an unknown caller.
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()>;

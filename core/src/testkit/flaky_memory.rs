@@ -5,10 +5,10 @@ use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Conversation, ConversationId, Erased, Erasure,
-    ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page,
-    PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp,
-    Transfer, TransferId, User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId, Erased,
+    Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer,
+    Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId,
+    Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -50,6 +50,7 @@ scripted! {
     fn identities(scope: &Scope) -> Vec<Identity>;
     fn users(tenant: &TenantId, page: &PageRequest) -> Page<User>;
     fn set_name(scope: &Scope, name: &str) -> ();
+    fn set_consent(scope: &Scope, consent: Consent) -> ();
     fn set_shared(scope: &Scope, shared: bool) -> ();
     fn transfer(tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Transfer;
     fn undo_transfer(tenant: &TenantId, id: &TransferId, now: Timestamp) -> Option<Transfer>;

@@ -42,6 +42,6 @@ pub use review::{Review, ReviewDecision, ReviewWords};
 pub use scope::Scope;
 pub use transcript::{MemoryTool, Speaker, Transcript, Turn};
 pub use transfer::{IdentityKey, Moved, NewTransfer, Parting, Transfer, TransferKind, TransferState, TransferredBy};
-pub use user::User;
+pub use user::{Consent, User};
 
 pub use crate::clock::Timestamp;

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hark_core::ingest::{MemoryPatch, NewMemory};
-use hark_core::{ConversationId, Memory, MemoryId, Origin, Result, Scope, Sector};
+use hark_core::{Consent, ConversationId, Memory, MemoryId, Origin, Result, Scope, Sector};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -135,6 +135,11 @@ async fn write(app: &TenantApp, new: Vec<CreateMemory>) -> Result<Vec<MemoryView
         if let Some(at) = app.people.first_erased(app.tenant(), user_id, memories).await? {
             let field = if count == 1 { "user_id".to_owned() } else { format!("memories[{}].user_id", places[at]) };
             return Err(Problem::erased_before(field));
+        }
+        let known = app.people.by_reference(app.tenant(), user_id).await?;
+        if !app.engine.privacy.remembers(known.map_or(Consent::Unknown, |user| user.consent)) {
+            let field = if count == 1 { "user_id".to_owned() } else { format!("memories[{}].user_id", places[0]) };
+            return Err(Problem::no_consent(field));
         }
     }
     let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());

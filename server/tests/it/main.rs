@@ -2,6 +2,7 @@
 
 mod audit;
 mod conflicts;
+mod consent;
 mod costs;
 mod decay;
 mod erasure;

@@ -58,6 +58,10 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.set_name(scope, name).await
     }
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.set_consent(scope, consent).await
+    }
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
         self.switches.gate(Part::Truth).await?;
         self.inner.set_shared(scope, shared).await

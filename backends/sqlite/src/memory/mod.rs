@@ -22,10 +22,10 @@ use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::crypt::Sealed;
 use hark_core::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
-    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Conversation, ConversationId, Erased, Erasure,
-    ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page,
-    PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp,
-    Transfer, TransferId, User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId, Erased,
+    Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer,
+    Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId,
+    Timestamp, Transfer, TransferId, User, UserId,
 };
 use sqlx::SqliteConnection;
 use std::sync::Arc;
@@ -90,6 +90,10 @@ impl MemoryStore for SqliteMemory {
 
     async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
         self.db.named("sqlite.set_summary", users::set_summary(&self.db, scope, summary).await)
+    }
+
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
+        self.db.named("sqlite.set_consent", users::set_consent(&self.db, scope, consent).await)
     }
 
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {

@@ -14,10 +14,10 @@ use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState,
-    Erased, Erasure, ErasureId, ErasureStep, Error, ErrorKind, Identity, IndexState, Link, LinkId, Memory, MemoryId,
-    MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector,
-    Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId,
+    ConversationState, Erased, Erasure, ErasureId, ErasureStep, Error, ErrorKind, Identity, IndexState, Link, LinkId,
+    Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope,
+    Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -83,6 +83,13 @@ impl MemoryStore for RamMemoryStore {
     async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
         if let Some(person) = self.state().people.get_mut(scope) {
             summary.clone_into(&mut person.user.summary);
+        }
+        Ok(())
+    }
+
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
+        if let Some(person) = self.state().people.get_mut(scope) {
+            person.user.consent = consent;
         }
         Ok(())
     }

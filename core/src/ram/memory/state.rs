@@ -7,7 +7,7 @@ use super::receipts::Receipts;
 use super::upkeep::Leases;
 use crate::store::{Resolved, Space};
 use crate::{
-    AuditEntry, AuditId, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Erased, Error,
+    AuditEntry, AuditId, Conflict, ConflictId, Consent, Conversation, ConversationId, ConversationState, Erased, Error,
     ErrorKind, Identity, IdentityKind, Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, Transfer,
     TransferId, User, UserId,
 };
@@ -82,6 +82,7 @@ impl State {
                 last_contact: now,
                 summary: String::new(),
                 shared: false,
+                consent: Consent::Unknown,
                 revision: 0,
             },
             identities: Vec::new(),

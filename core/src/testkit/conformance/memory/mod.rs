@@ -100,6 +100,7 @@ macro_rules! memory_store_suite {
                 racing_merges_move_once,
                 erasing_a_caller_removes_aliases_and_transfers,
                 a_line_is_marked_as_shared,
+                consent_is_kept_and_a_refusal_outlives_a_merge,
                 // conversations
                 binding_makes_an_open_conversation,
                 a_binding_stays_whoever_binds_again,
