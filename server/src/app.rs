@@ -10,6 +10,7 @@ use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
 use hark_core::layer::Breaker;
 use hark_core::people::{IdentityConfig, People};
+use hark_core::privacy::AuditLog;
 use hark_core::quality::Quality;
 use hark_core::ram::RamRateLimiter;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
@@ -204,6 +205,8 @@ pub struct App {
     pub access: Arc<Authenticator>,
     /// How often, and how much at once.
     pub limits: Arc<Limits>,
+    /// Who has done what.
+    pub audit: Arc<AuditLog>,
     /// What asks the platform for calls that no webhook told of; `None` without an API key for it.
     pub missed: Option<Arc<Missed>>,
 }
@@ -232,6 +235,7 @@ impl App {
             ingest: Ingest::new(engine.clone(), cache.clone(), ingest),
             recall: Recall::new(engine.clone(), cache, recall),
             quality: Quality::new(engine.clone()),
+            audit: Arc::new(AuditLog::new(engine.memory.clone(), engine.clock.clone(), engine.entropy.clone())),
             engine,
             settings: Arc::new(settings),
             roles: roles.into(),

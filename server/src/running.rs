@@ -240,6 +240,9 @@ async fn keep(app: &App) {
     if let Err(error) = app.engine.receipts.flush().await {
         tracing::warn!(?error, "receipts not kept");
     }
+    if let Err(error) = app.audit.flush().await {
+        tracing::warn!(?error, "the audit log is behind");
+    }
     if let Err(error) = app.access.flush().await {
         tracing::warn!(?error, "uses of keys not kept");
     }

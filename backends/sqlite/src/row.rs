@@ -5,8 +5,8 @@ use chrono::DateTime;
 use hark_core::crypt::Sealed;
 use hark_core::store::{Event, Job, JobState, KeyKind, StoredKey};
 use hark_core::{
-    AgentId, Conflict, Conversation, ConversationId, Erased, Erasure, ErrorKind, Identity, KeyScopes, KeyedHash, Link,
-    Memory, Provenance, Receipt, Review, Scope, SuppressionKey, TenantId, Timestamp, Transfer, User,
+    AgentId, AuditEntry, Conflict, Conversation, ConversationId, Erased, Erasure, ErrorKind, Identity, KeyScopes,
+    KeyedHash, Link, Memory, Provenance, Receipt, Review, Scope, SuppressionKey, TenantId, Timestamp, Transfer, User,
 };
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -99,6 +99,7 @@ pub(crate) fn user(row: &SqliteRow) -> Result<User, Fault> {
         last_contact: time(row, "last_contact")?,
         summary: text(row, "summary")?,
         shared: row.try_get("shared")?,
+        consent: named(row, "consent")?,
         revision: unsigned(row, "revision")?,
     })
 }
@@ -125,6 +126,21 @@ pub(crate) fn erasure(row: &SqliteRow) -> Result<Erasure, Fault> {
         compacted_at: optional_time(row, "compacted_at")?,
         clean_at: optional_time(row, "clean_at")?,
         work: optional_sealed(row, "work")?,
+    })
+}
+
+/// A row of `audit`.
+pub(crate) fn audit_entry(row: &SqliteRow) -> Result<AuditEntry, Fault> {
+    let person: Option<&[u8]> = row.try_get("person")?;
+    Ok(AuditEntry {
+        id: text(row, "id")?,
+        at: time(row, "at")?,
+        actor: row.try_get("actor")?,
+        action: named(row, "action")?,
+        route: row.try_get("route")?,
+        person: person.map(|_| hash(row, "person")).transpose()?,
+        object: row.try_get("object")?,
+        status: unsigned(row, "status")?,
     })
 }
 

@@ -72,12 +72,14 @@ impl Ingest {
     /// words and vector, or by words alone while the embedder does not answer. Secrets in them are replaced by marks first.
     ///
     /// # Errors
-    /// `Invalid`, naming the field, before anything is written; else what the stores say.
+    /// `Invalid`, naming the field, before anything is written; `Denied` where the caller does not agree to be remembered;
+    /// else what the stores say.
     pub async fn add(&self, scope: &Scope, mut new: Vec<NewMemory>) -> Result<Vec<Memory>> {
         for (index, memory) in new.iter_mut().enumerate() {
             memory.validate(index)?;
             memory.content = self.engine.redaction.text(&memory.content).into_owned();
         }
+        self.may_write(scope).await?;
         let now = self.engine.clock.now();
         let sentences: Vec<String> = new.iter().map(|m| m.content.clone()).collect();
         let verdicts = self.engine.classifier.classify(&sentences).await?;

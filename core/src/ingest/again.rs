@@ -11,8 +11,8 @@ const SAID_AGAIN: f32 = 0.6;
 impl Ingest {
     /// Reads a call again that the stand-in read. What the extractor says is added; what the stand-in had said of it
     /// in other words goes, unless it was changed or strengthened since; what only the stand-in had noticed stays.
-    /// Idempotent: the second reading is saved before anything follows. A call that is gone, or was not read by a
-    /// stand-in, is left alone.
+    /// Idempotent: the second reading is saved before anything follows. A call that is gone, was not read by a
+    /// stand-in, or whose caller does not agree to be remembered, is left alone.
     ///
     /// # Errors
     /// What the extractor and the stores say; nothing is changed then, or the next call goes on.
@@ -23,6 +23,9 @@ impl Ingest {
         let Some(said) = extract::open_said(&self.engine, tenant, &conversation)? else { return Ok(nothing()) };
         let transcript = self.engine.redaction.transcript(&said);
         let scope = Scope { tenant: tenant.clone(), caller };
+        if !self.remembers(&scope).await? {
+            return Ok(nothing());
+        }
         let Some(extraction) = self.second_reading(&scope, &conversation, &said).await? else {
             return Ok(nothing());
         };

@@ -236,6 +236,6 @@ impl Ingest {
     }
 }
 
-fn events_of(tenant: &TenantId, id: &ConversationId) -> [EventId; 2] {
+pub(super) fn events_of(tenant: &TenantId, id: &ConversationId) -> [EventId; 2] {
     EVENT_KINDS.map(|kind| EventId::derived(tenant, id, kind))
 }

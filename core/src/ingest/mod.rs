@@ -10,6 +10,7 @@ mod change;
 mod classify;
 mod config;
 mod confirm;
+mod consent;
 mod erase;
 mod extract;
 mod index;
@@ -29,6 +30,7 @@ mod transfer;
 pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
+pub use consent::NO_CONSENT;
 pub(crate) use extract::confidences;
 pub use extract::open_transcript;
 pub(crate) use index::findable;
@@ -45,8 +47,8 @@ use crate::people::{Claim, IdentityConfig, People};
 use crate::recall::CallerCache;
 use crate::store::NewJob;
 use crate::{
-    AgentId, Conversation, ConversationId, ConversationState, Error, ErrorKind, MemoryId, Result, Scope, TenantId,
-    Timestamp, Transcript, UserId,
+    AgentId, Consent, Conversation, ConversationId, ConversationState, Error, ErrorKind, MemoryId, Result, Scope,
+    TenantId, Timestamp, Transcript, UserId,
 };
 use std::sync::Arc;
 
@@ -70,6 +72,8 @@ pub struct Call {
     pub duration_secs: Option<u32>,
     /// When we were told of it.
     pub received_at: Timestamp,
+    /// Whether the call says that the caller agrees to be remembered; `None` where it says nothing.
+    pub consent: Option<Consent>,
 }
 
 /// What became of a call.
@@ -157,6 +161,9 @@ impl Ingest {
         if self.is_kept_out(tenant, &call).await? {
             return self.keep_out(tenant, &call).await;
         }
+        if let Some(refused) = known.filter(|c| c.state == ConversationState::Refused) {
+            return self.let_go(tenant, &call, refused.caller).await;
+        }
         let user = self
             .people
             .admit_at(tenant, Some(&call.conversation), &call.claims, call.started_at.min(self.engine.clock.now()))
@@ -165,6 +172,13 @@ impl Ingest {
             Some(user) => Some(self.join_guest(tenant, user, &call.claims).await?),
             None => None,
         };
+        let agrees = match &user {
+            Some(user) => self.agrees(&Scope { tenant: tenant.clone(), caller: user.id.clone() }, &call).await?,
+            None => call.consent != Some(Consent::Refused),
+        };
+        if !agrees {
+            return self.let_go(tenant, &call, user.map(|user| user.id)).await;
+        }
         let Some(transcript) = &call.transcript else {
             self.keep(tenant, &call, user.map(|u| u.id), ConversationState::AwaitingTranscript).await?;
             if self.is_kept_out(tenant, &call).await? {

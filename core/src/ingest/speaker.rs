@@ -130,6 +130,7 @@ mod tests {
             last_contact: start(),
             summary: String::new(),
             shared,
+            consent: crate::Consent::Unknown,
             revision: 0,
         }
     }

@@ -1,6 +1,8 @@
 //! What people may expect of what is remembered about them: that an erasure holds.
 
+mod audit;
 mod config;
 mod ledger;
 
-pub use config::{AfterErasure, PrivacyConfig};
+pub use audit::{AuditLog, AuditNote};
+pub use config::{AfterErasure, ConsentRule, PrivacyConfig};

@@ -1,7 +1,7 @@
 //! Sentences fit to be spoken, without a model.
 
 use super::evidence::cost;
-use crate::{Excerpt, Hit, Memory, Sector, Speaker};
+use crate::{Excerpt, Hit, Memory, Mode, Recalled, Sector, Speaker, StepTimes};
 
 /// Memories in a summary at the most: more than three facts in one breath are not understood.
 const MAX_SENTENCES: usize = 3;
@@ -38,6 +38,12 @@ pub(super) fn shorten(hits: &mut Vec<Hit>, limit: usize, most: usize) -> Room {
     hits.truncate(keep);
     let places = if keep < found { 0 } else { limit - keep };
     Room { places, words: most.saturating_sub(used) }
+}
+
+/// The answer about somebody of whom nothing is to be told: as about one of whom nothing is known.
+pub(super) fn nothing(mode: Mode) -> Recalled {
+    let summary = summary(&[], false, false);
+    Recalled { hits: Vec::new(), summary, from_archive: false, mode, degraded: None, times: StepTimes::default() }
 }
 
 /// The best hits as one short text. Hits far behind the best are left to the list. Where nothing current matched, it

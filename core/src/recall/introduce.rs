@@ -47,6 +47,9 @@ impl Introduction {
 
 pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Scope) -> Result<Introduction> {
     let Some(user) = engine.memory.user(scope).await? else { return Ok(Introduction::neutral(config)) };
+    if !engine.privacy.remembers(user.consent) {
+        return Ok(Introduction::neutral(config));
+    }
     let filter = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
     let newest = engine.memory.list_memories(scope, &filter, &PageRequest::first(LOOKED_AT)).await?.items;
     if user.call_count == 0 && newest.is_empty() {

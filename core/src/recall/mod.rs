@@ -113,7 +113,12 @@ impl Recall {
         let mut searched = StepTimes::default();
         let searching = search::both(&self.engine, &self.cache, &self.config, scope, &query, &deadline, &mut searched);
         let searching = charged_at_least_to(Account::of(scope.tenant.clone()), searching);
-        let (found, (turns, opened)) = tokio::join!(searching, opening);
+        let asked_about = by(deadline.answer, "recall.user", self.engine.memory.user(scope));
+        let (found, (turns, opened), user) = tokio::join!(searching, opening, asked_about);
+        // Whether somebody agrees to be told of must be known; nobody is told in doubt.
+        if user?.is_some_and(|user| !self.engine.privacy.remembers(user.consent)) {
+            return Ok(answer::nothing(found?.mode));
+        }
         let (found, mut times) = (found?, StepTimes { turns: opened, ..searched });
         let (turns, closed) = turns.map_or_else(|error| (None, Some(error)), |turns| (turns, None));
 
@@ -242,6 +247,9 @@ impl Recall {
     /// What the stores say; the next question simply tries again.
     pub async fn warm(&self, scope: &Scope) -> Result<()> {
         let Some(user) = self.engine.memory.user(scope).await? else { return Ok(()) };
+        if !self.engine.privacy.remembers(user.consent) {
+            return Ok(());
+        }
         if self.config.evidence {
             let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
             if self.config.turn_vectors {

@@ -4,10 +4,10 @@ use super::{Leadership, LinkUse, Space};
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::{
-    AgentId, Change, Conflict, ConflictId, ConflictState, Conversation, ConversationId, Erased, Erasure, ErasureId,
-    ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest,
-    Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer,
-    TransferId, User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, ConflictState, Consent, Conversation,
+    ConversationId, Erased, Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState,
+    NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression,
+    SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -95,6 +95,14 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// and nothing is removed. What the caller's conversations cost stays counted, but no longer under their names.
     async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased>;
 
+    // ---- the audit log; it can be added to, and in no other way be changed
+
+    /// Adds entries, all or none. An id that is there, whoever's it is, is left as it is.
+    async fn append_audit(&self, tenant: &TenantId, entries: &[AuditEntry]) -> Result<()>;
+
+    /// A tenant's entries that pass the filter, latest first (ties by id).
+    async fn audit_log(&self, tenant: &TenantId, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>>;
+
     // ---- erasures; they are never removed
 
     /// What is suppressed of these, latest erasure first (ties by id).
@@ -122,6 +130,9 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// All erasures of all tenants, in a stable order that does not change while the walk goes on: for a backup.
     async fn scan_erasures(&self, page: &PageRequest) -> Result<Page<(TenantId, Erasure)>>;
+
+    /// Sets whether the caller agrees to be remembered; does nothing for an unknown caller.
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()>;
 
     /// Sets whether several people call as this one; does nothing for an unknown caller.
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()>;
@@ -349,6 +360,9 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
 
     /// The receipts of a conversation, earliest first (ties by id).
     async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>>;
+
+    /// The caller's receipts of no conversation, earliest first (ties by id).
+    async fn loose_receipts(&self, scope: &Scope, page: &PageRequest) -> Result<Page<Receipt>>;
 
     /// Gives the caller's receipts of no conversation from `from` to `until`, both included, to this one. Answers how
     /// many.

@@ -5,10 +5,10 @@ use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Erased, Erasure, ErasureId, ErasureStep,
-    Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls,
-    Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId,
-    User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId, Erased,
+    Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer,
+    Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId,
+    Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -50,6 +50,7 @@ scripted! {
     fn identities(scope: &Scope) -> Vec<Identity>;
     fn users(tenant: &TenantId, page: &PageRequest) -> Page<User>;
     fn set_name(scope: &Scope, name: &str) -> ();
+    fn set_consent(scope: &Scope, consent: Consent) -> ();
     fn set_shared(scope: &Scope, shared: bool) -> ();
     fn transfer(tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Transfer;
     fn undo_transfer(tenant: &TenantId, id: &TransferId, now: Timestamp) -> Option<Transfer>;
@@ -62,6 +63,8 @@ scripted! {
     fn set_summary(scope: &Scope, summary: &str) -> ();
     fn sector_counts(scope: &Scope) -> Vec<(Sector, u64)>;
     fn erase_user(scope: &Scope, erasure: &NewErasure) -> Erased;
+    fn append_audit(tenant: &TenantId, entries: &[AuditEntry]) -> ();
+    fn audit_log(tenant: &TenantId, filter: &AuditFilter, page: &PageRequest) -> Page<AuditEntry>;
     fn suppressions(tenant: &TenantId, keys: &[SuppressionKey]) -> Vec<Suppression>;
     fn erasure(tenant: &TenantId, id: &ErasureId) -> Option<Erasure>;
     fn erasures(tenant: &TenantId, page: &PageRequest) -> Page<Erasure>;
@@ -109,6 +112,7 @@ scripted! {
     fn costs(tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Vec<CostSum>;
     fn put_receipts(tenant: &TenantId, receipts: &[Receipt]) -> ();
     fn receipts_of(tenant: &TenantId, conversation: &ConversationId) -> Vec<Receipt>;
+    fn loose_receipts(scope: &Scope, page: &PageRequest) -> Page<Receipt>;
     fn claim_receipts(scope: &Scope, id: &ConversationId, from: Timestamp, until: Timestamp) -> u64;
     fn blank_receipts(scope: &Scope, memories: &[MemoryId]) -> u64;
     fn prune_receipts(before: Timestamp) -> u64;

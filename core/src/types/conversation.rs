@@ -18,6 +18,9 @@ pub enum ConversationState {
     Learnt,
     /// Nobody could be named for it, or nothing was said: kept, nothing learnt.
     Ignored,
+    /// The caller does not agree to be remembered: that there was a call is kept, nothing of what was said, and nothing
+    /// will be learnt from it whatever the caller says later.
+    Refused,
 }
 
 impl ConversationState {
@@ -29,6 +32,7 @@ impl ConversationState {
             Self::Learning => "learning",
             Self::Learnt => "learnt",
             Self::Ignored => "ignored",
+            Self::Refused => "refused",
         }
     }
 }

@@ -81,6 +81,10 @@ id!(
     TransferId
 );
 id!(
+    /// An entry of the audit log (`aud_…`).
+    AuditId
+);
+id!(
     /// That a person was erased (`ers_…`).
     ErasureId
 );

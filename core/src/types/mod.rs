@@ -1,5 +1,6 @@
 //! Plain nouns: serialisable, with no behaviour beyond their own invariants.
 
+mod audit;
 mod conflict;
 mod conversation;
 mod erasure;
@@ -18,12 +19,13 @@ mod transcript;
 mod transfer;
 mod user;
 
+pub use audit::{AuditAction, AuditEntry, AuditFilter};
 pub use conflict::{Change, Conflict, ConflictState, JudgedBy, Judgement, Reason, Resolution, Standing, Verdict};
 pub use conversation::{Conversation, ConversationState};
 pub use erasure::{Erased, Erasure, ErasureStep, KeyedHash, NewErasure, SuppressedBy, Suppression, SuppressionKey};
 pub use id::{
-    AgentId, ConflictId, ConversationId, ErasureId, EventId, JobId, KeyId, LinkId, MemoryId, ReceiptId, TenantId,
-    TransferId, UserId,
+    AgentId, AuditId, ConflictId, ConversationId, ErasureId, EventId, JobId, KeyId, LinkId, MemoryId, ReceiptId,
+    TenantId, TransferId, UserId,
 };
 pub use identity::{Identity, IdentityKind};
 pub use key::{KeyScope, KeyScopes};
@@ -40,6 +42,6 @@ pub use review::{Review, ReviewDecision, ReviewWords};
 pub use scope::Scope;
 pub use transcript::{MemoryTool, Speaker, Transcript, Turn};
 pub use transfer::{IdentityKey, Moved, NewTransfer, Parting, Transfer, TransferKind, TransferState, TransferredBy};
-pub use user::User;
+pub use user::{Consent, User};
 
 pub use crate::clock::Timestamp;

@@ -162,6 +162,7 @@ impl User {
             first_contact: self.first_contact.min(from.first_contact),
             last_contact: self.last_contact.max(from.last_contact),
             shared: self.shared || from.shared,
+            consent: self.consent.joined(from.consent),
             ..self.clone()
         }
     }
@@ -177,6 +178,8 @@ impl User {
             summary: given(&self.summary, &before.summary, &from.summary),
             first_contact: before.first_contact,
             shared: self.shared && (before.shared || !from.shared),
+            // What was said since stands; what only came with `from` goes.
+            consent: if self.consent == before.consent.joined(from.consent) { before.consent } else { self.consent },
             ..self.clone()
         }
     }
@@ -250,6 +253,7 @@ fn as_stored(standing: &Standing) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Consent;
     use crate::testkit::fixtures::{after, memory, start};
     use crate::{Change, JudgedBy, MemoryState, Reason, Resolution, Verdict};
 
@@ -329,6 +333,7 @@ mod tests {
             last_contact: after(secs),
             summary: String::new(),
             shared: false,
+            consent: Consent::Unknown,
             revision: 0,
         };
         let (into, from) = (user("usr_1", "", 10), User { shared: true, ..user("usr_2", "Sam", 0) });
@@ -339,5 +344,34 @@ mod tests {
         let renamed = User { name: "Samuel".to_owned(), ..whole };
         assert_eq!(renamed.parted_from(&into, &from).name, "Samuel", "said since");
         assert_eq!(user("usr_1", "Ann", 0).merged_with(&from).name, "Ann");
+    }
+
+    #[test]
+    fn a_refusal_outlives_a_merge_and_goes_back_with_whose_it_was() {
+        let user = |consent| User {
+            id: "usr_1".into(),
+            name: String::new(),
+            call_count: 0,
+            first_contact: after(0),
+            last_contact: after(0),
+            summary: String::new(),
+            shared: false,
+            consent,
+            revision: 0,
+        };
+        use Consent::{Given, Refused, Unknown};
+        for (into, from, whole) in [
+            (Unknown, Refused, Refused),
+            (Given, Refused, Refused),
+            (Refused, Given, Refused),
+            (Unknown, Given, Given),
+            (Unknown, Unknown, Unknown),
+        ] {
+            let merged = user(into).merged_with(&user(from));
+            assert_eq!(merged.consent, whole);
+            assert_eq!(merged.parted_from(&user(into), &user(from)).consent, into);
+        }
+        let since = User { consent: Refused, ..user(Given) };
+        assert_eq!(since.parted_from(&user(Unknown), &user(Given)).consent, Refused, "said since");
     }
 }

@@ -3,6 +3,40 @@
 use crate::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+/// Whether a caller agrees to be remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// Nobody has said; configuration decides.
+    #[default]
+    Unknown,
+    /// Yes.
+    Given,
+    /// No: nothing is learnt of them, and nothing recalled.
+    Refused,
+}
+
+impl Consent {
+    /// The stable lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Given => "given",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Of two profiles that turn out to be one person: a refusal stands, whoever gave what.
+    #[must_use]
+    pub fn joined(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Refused, _) | (_, Self::Refused) => Self::Refused,
+            (Self::Given, _) | (_, Self::Given) => Self::Given,
+            (Self::Unknown, Self::Unknown) => Self::Unknown,
+        }
+    }
+}
+
 /// What is kept about a caller beside the memories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
@@ -22,6 +56,9 @@ pub struct User {
     /// memories say whose they are where the call told it.
     #[serde(default)]
     pub shared: bool,
+    /// Whether the caller agrees to be remembered.
+    #[serde(default)]
+    pub consent: Consent,
     /// Grows with every write to this caller's memories or links; what was read at one revision and is asked
     /// for at the same is still true.
     pub revision: u64,

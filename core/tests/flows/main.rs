@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "modules of a test binary")]
 
 mod archive;
+mod consent;
 mod deadline;
 mod decay;
 mod erasure;

@@ -123,6 +123,7 @@ impl World {
             started_at: self.clock.now(),
             duration_secs: Some(60),
             received_at: self.clock.now(),
+            consent: None,
         }
     }
 

@@ -271,6 +271,11 @@ pub enum UsersCommand {
         /// Our own id or the integrator's
         id: String,
     },
+    /// Print everything that is known of a person, in the clear, as one JSON document
+    Export {
+        /// Our own id or the integrator's
+        id: String,
+    },
     /// Say whether a receipt is one that this deployment has signed, unchanged
     VerifyReceipt {
         /// The receipt, as JSON; - for the standard input

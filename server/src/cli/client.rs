@@ -4,12 +4,14 @@ use crate::config::{Config, Secret};
 use crate::elevenlabs::signature;
 use crate::http_client;
 use hark_core::{Error, ErrorKind, Result};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 const REQUEST: Duration = Duration::from_secs(30);
+/// For an answer that is as long as there is something to tell.
+const DOWNLOAD: Duration = Duration::from_secs(3_600);
 /// Between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -42,6 +44,23 @@ impl Client {
 
     pub(super) async fn delete(&self, path: &str) -> Result<Value> {
         self.send(path, self.http.delete(format!("{}{path}", self.base))).await
+    }
+
+    /// Gets a long answer piece by piece, as its bytes are.
+    ///
+    /// # Errors
+    /// Also when it breaks off: what was taken until then is not the whole of it.
+    pub(super) async fn download(&self, path: &str, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let request = self.http.get(format!("{}{path}", self.base)).timeout(DOWNLOAD);
+        let mut answer = self.answered(path, request).await?;
+        let broke_off = |e: reqwest::Error| {
+            let what = format!("{path}: the answer broke off, so that it is not whole; ask again");
+            Error::new(ErrorKind::Unavailable, "http", what).with_source(e.without_url())
+        };
+        while let Some(piece) = answer.chunk().await.map_err(broke_off)? {
+            take(&piece)?;
+        }
+        Ok(())
     }
 
     /// Delivers a post-call event as ElevenLabs does, signed at `unix_secs`.
@@ -78,12 +97,17 @@ impl Client {
     }
 
     async fn send(&self, path: &str, request: RequestBuilder) -> Result<Value> {
+        Ok(self.answered(path, request).await?.json().await.unwrap_or_default())
+    }
+
+    /// The answer, if it is a good one.
+    async fn answered(&self, path: &str, request: RequestBuilder) -> Result<Response> {
         let answer = request.bearer_auth(self.api_key.expose()).send().await.map_err(|e| self.unreachable(path, e))?;
         let status = answer.status();
-        let body: Value = answer.json().await.unwrap_or_default();
         if status.is_success() {
-            return Ok(body);
+            return Ok(answer);
         }
+        let body: Value = answer.json().await.unwrap_or_default();
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let what = [text("code"), text("detail")].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ");
         let remedy = if status == StatusCode::UNAUTHORIZED {

@@ -9,7 +9,7 @@ use crate::http::keys::KeyView;
 use chrono::Duration;
 use hark_core::backend::Registry;
 use hark_core::store::{KeyKind, StoredKey};
-use hark_core::{Clock, Error, ErrorKind, KeyId, KeyScopes, PageRequest, Result, SystemClock, TenantId};
+use hark_core::{AuditAction, Clock, Error, ErrorKind, KeyId, KeyScopes, PageRequest, Result, SystemClock, TenantId};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
@@ -107,6 +107,7 @@ impl Door {
             }
             KeyKind::Webhook => app.access.create_secret(new, text("secret").map(Secret::new)).await?,
         };
+        app.record(AuditAction::Key, "hark keys create", None, Some(issued.key.id.as_str()), true).await?;
         let mut made = as_json(issued.key, app)?;
         made["secret"] = json!(issued.secret.expose());
         Ok(made)
@@ -137,7 +138,11 @@ impl Door {
         let kind = if id.starts_with("whs_") { KeyKind::Webhook } else { KeyKind::Api };
         match self {
             Self::Folder(app) => match app.access.find(kind, &KeyId::new(id)).await? {
-                Some(key) => Ok(app.access.revoke(&key).await?.is_some()),
+                Some(key) => {
+                    let done = app.access.revoke(&key).await?.is_some();
+                    app.record(AuditAction::Key, "hark keys revoke", None, Some(key.id.as_str()), done).await?;
+                    Ok(done)
+                }
                 None => Ok(false),
             },
             Self::Server(client) => match client.delete(&format!("/v1/{}/{id}", path(kind))).await {

@@ -11,6 +11,12 @@ pub(super) fn say(line: impl Display) {
     let _ = writeln!(stdout().lock(), "{line}");
 }
 
+/// A piece of an answer that is written as it comes. False when nobody reads it any more.
+pub(super) fn pour(piece: &[u8]) -> bool {
+    let mut out = stdout().lock();
+    out.write_all(piece).and_then(|()| out.flush()).is_ok()
+}
+
 /// What went wrong.
 pub(super) fn complain(what: &impl Display) {
     let _ = writeln!(stderr().lock(), "hark: {what}");

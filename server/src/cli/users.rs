@@ -2,11 +2,12 @@
 
 use super::UsersCommand;
 use super::door::{self, Door};
-use super::output::say;
+use super::output::{pour, say};
 use crate::config::{Loaded, read_file};
 use crate::http::erasures::{ErasureReceipt, erase_person};
+use crate::http::export;
 use hark_core::backend::Registry;
-use hark_core::{Error, ErrorKind, Result};
+use hark_core::{AuditAction, Error, ErrorKind, KeyedHash, Result, Scope};
 use serde_json::Value;
 use std::io::Read;
 use std::path::Path;
@@ -21,6 +22,7 @@ async fn execute(door: &Door, command: &UsersCommand) -> Result<()> {
             say(pretty(&door.erase(id).await?)?);
             Ok(())
         }
+        UsersCommand::Export { id } => door.export(id, pass_on).await,
         UsersCommand::VerifyReceipt { file } => {
             let (valid, recorded) = door.verify(&read(file)?).await?;
             if !valid {
@@ -38,8 +40,26 @@ impl Door {
         match self {
             Self::Server(client) => client.delete(&format!("/v1/users/{}", in_path(id))).await,
             Self::Folder(app) => {
-                let nobody = || Error::new(ErrorKind::NotFound, "users.erase", "there is no user of that id");
-                as_json(&erase_person(app, id).await?.ok_or_else(nobody)?)
+                let done = erase_person(app, id).await;
+                let person =
+                    done.as_ref().ok().and_then(Option::as_ref).and_then(|receipt| KeyedHash::parse(&receipt.person));
+                let done_well = matches!(done, Ok(Some(_)));
+                app.record(AuditAction::Erase, "hark users erase", person, None, done_well).await?;
+                as_json(&done?.ok_or_else(|| nobody("users.erase"))?)
+            }
+        }
+    }
+
+    async fn export(&self, id: &str, take: impl FnMut(&[u8]) -> Result<()> + Send) -> Result<()> {
+        match self {
+            Self::Server(client) => client.download(&format!("/v1/users/{}/export", in_path(id)), take).await,
+            Self::Folder(app) => {
+                let user = app.people.by_reference(app.tenant(), id).await?.ok_or_else(|| nobody("users.export"))?;
+                let scope = Scope { tenant: app.tenant().clone(), caller: user.id.clone() };
+                // On record first: an export that cannot be recorded is not given.
+                let person = Some(app.engine.vault.person(&scope.tenant, &scope.caller));
+                app.record(AuditAction::Export, "hark users export", person, None, true).await?;
+                export::write(app, &scope, user, &mut Taker(take)).await
             }
         }
     }
@@ -59,6 +79,24 @@ impl Door {
             }
         }
     }
+}
+
+/// Where an export goes.
+struct Taker<F>(F);
+
+impl<F: FnMut(&[u8]) -> Result<()> + Send> export::Sink for Taker<F> {
+    async fn take(&mut self, piece: Vec<u8>) -> Result<()> {
+        (self.0)(&piece)
+    }
+}
+
+fn pass_on(piece: &[u8]) -> Result<()> {
+    let gone = || Error::new(ErrorKind::Unavailable, "users.export", "the document could not be written to its end");
+    pour(piece).then_some(()).ok_or_else(gone)
+}
+
+fn nobody(operation: &'static str) -> Error {
+    Error::new(ErrorKind::NotFound, operation, "there is no user of that id")
 }
 
 /// An integrator's id may hold anything.
@@ -96,7 +134,60 @@ fn pretty(value: &Value) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::client::Client;
     use super::*;
+    use crate::config::{Flags, Sources};
+    use crate::credentials::Credentials;
+    use crate::running::{Running, Start};
+    use crate::spaces::OtherSpace;
+    use hark_core::{AuditFilter, PageRequest};
+    use serde_json::json;
+
+    async fn exported(door: &Door, id: &str) -> Result<Value> {
+        let mut document = Vec::new();
+        let take = |piece: &[u8]| {
+            document.extend_from_slice(piece);
+            Ok(())
+        };
+        door.export(id, take).await?;
+        Ok(serde_json::from_slice(&document).expect("a whole document"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_person_is_exported_through_the_folder_and_through_a_running_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let roles = ["MEMORY", "JOBS", "VECTORS", "KEYWORDS"].map(|r| (format!("HARK_ROLES__{r}"), "ram".to_owned()));
+        let mut environment = roles.to_vec();
+        environment.push(("HARK_ROLES__EMBEDDER".to_owned(), "none".to_owned()));
+        let flags =
+            Flags { bind: Some("127.0.0.1:0".to_owned()), data_dir: Some(folder.path().join("data").to_owned()) };
+        let loaded = Sources { file: None, environment, flags }.load().unwrap();
+        let start = Start { http: true, worker: false, migrate: true, other_space: OtherSpace::Refuse };
+        let running = Running::start(&loaded, &Registry::new(), start).await.unwrap();
+        let credentials = Credentials::read(&loaded.config, &loaded.config.server.data_dir).unwrap();
+        let url = format!("http://{}", running.address.unwrap());
+        let client = Client::new(url, credentials.first_api_key().unwrap().clone()).unwrap();
+        let memory = json!({"user_id": "crm/1 a", "content": "Likes apricots"});
+        client.post("/v1/memories", &memory).await.unwrap();
+
+        let app = running.app.at_the_folder();
+        for door in [Door::Server(client), Door::Folder(Box::new(app.clone()))] {
+            let told = exported(&door, "crm/1 a").await.unwrap();
+            assert_eq!(told["memories"][0]["content"], "Likes apricots");
+            let nobody = exported(&door, "crm/2").await.unwrap_err();
+            assert_eq!(nobody.kind(), ErrorKind::NotFound);
+            let full = door.export("crm/1 a", |_| Err(Error::new(ErrorKind::Unavailable, "test", "full"))).await;
+            assert_eq!(full.unwrap_err().kind(), ErrorKind::Unavailable);
+        }
+        let filter = AuditFilter { action: Some(AuditAction::Export), ..AuditFilter::default() };
+        let noted = app.engine.memory.audit_log(app.tenant(), &filter, &PageRequest::first(10)).await.unwrap().items;
+        let mut by: Vec<_> = noted.iter().map(|entry| (entry.actor.as_str(), entry.person.is_some())).collect();
+        by.sort_unstable();
+        // Of nobody there is nothing to export beside the folder; by the route it was tried.
+        let expected = [("configured", false), ("configured", true), ("configured", true)];
+        assert_eq!(by, [&expected[..], &[("folder", true), ("folder", true)]].concat());
+        running.stop().await;
+    }
 
     #[test]
     fn an_id_stays_one_part_of_a_path() {

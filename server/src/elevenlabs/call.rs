@@ -5,7 +5,9 @@ use super::lenient::{Object, Text};
 use super::wire::{Data, Event, ToolCall, TurnWire};
 use chrono::{DateTime, Duration};
 use hark_core::ingest::Call;
-use hark_core::{AgentId, ConversationId, Error, ErrorKind, MemoryTool, Result, Speaker, Timestamp, Transcript, Turn};
+use hark_core::{
+    AgentId, Consent, ConversationId, Error, ErrorKind, MemoryTool, Result, Speaker, Timestamp, Transcript, Turn,
+};
 
 /// Reads a kept event. `received_at` stands in where the event does not say when the call was.
 ///
@@ -42,6 +44,7 @@ pub fn to_call(body: &[u8], received_at: Timestamp) -> Result<Call> {
         duration_secs: duration.and_then(|secs| u32::try_from(secs).ok()),
         started_at,
         received_at,
+        consent: consent(&data),
     })
 }
 
@@ -50,6 +53,24 @@ fn caller_name(data: &Data) -> Option<String> {
     let told = &data.conversation_initiation_client_data.0.dynamic_variables.0;
     let name = [&told.user_name, &told.customer_name, &told.memory_user_name].into_iter().find_map(Text::filled);
     name.map(str::to_owned)
+}
+
+/// Whether the caller agrees to be remembered: as a variable that a client, a tool or the initiation set, or as the platform
+/// was told to collect it from the call. Of two a no counts.
+fn consent(data: &Data) -> Option<Consent> {
+    let variable = &data.conversation_initiation_client_data.0.dynamic_variables.0.memory_consent;
+    let collected = &data.analysis.0.data_collection_results.0.memory_consent.0.value;
+    let told = [variable, collected].into_iter().filter_map(|word| agreed(word.0.as_deref()?));
+    told.reduce(Consent::joined)
+}
+
+/// What is no plain yes or no says nothing.
+fn agreed(word: &str) -> Option<Consent> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "given" | "yes" | "true" => Some(Consent::Given),
+        "refused" | "no" | "false" => Some(Consent::Refused),
+        _ => None,
+    }
 }
 
 /// The agent's first name: as a variable, or its display name when that is one word. "Support line (new)" is not what
@@ -188,6 +209,28 @@ mod tests {
         let absurd =
             json!({"conversation_id": "c", "metadata": {"start_time_unix_secs": 1e300, "call_duration_secs": -1}});
         assert_eq!(call(json!({"data": absurd})).started_at, received());
+    }
+
+    #[test]
+    fn a_plain_yes_or_no_is_consent_and_of_two_the_no_counts() {
+        let said = |variable: Value, collected: Value| {
+            call(json!({"data": {"conversation_id": "c",
+                "conversation_initiation_client_data": {"dynamic_variables": {"memory_consent": variable}},
+                "analysis": {"data_collection_results": {"memory_consent": {"value": collected}}}}}))
+            .consent
+        };
+        assert_eq!(call(json!({"data": {"conversation_id": "c", "analysis": null}})).consent, None);
+        for (variable, collected, consent) in [
+            (json!(null), json!(null), None),
+            (json!(" Given "), json!(null), Some(Consent::Given)),
+            (json!(true), json!(7), Some(Consent::Given)),
+            (json!(null), json!("refused"), Some(Consent::Refused)),
+            (json!(true), json!(false), Some(Consent::Refused)),
+            (json!("no"), json!("yes"), Some(Consent::Refused)),
+            (json!("perhaps"), json!({"a": 1}), None),
+        ] {
+            assert_eq!(said(variable.clone(), collected.clone()), consent, "{variable} {collected}");
+        }
     }
 
     #[test]

@@ -19,6 +19,10 @@ impl Text {
     }
 }
 
+/// A string, or a boolean as `true` or `false`. Anything else is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Word(pub Option<String>);
+
 /// A number, or a string that is one. Anything else is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Number(pub Option<f64>);
@@ -129,6 +133,35 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Taker;
+        impl<'de> Visitor<'de> for Taker {
+            type Value = Word;
+            skip!(expecting);
+            skip!(unit);
+            skip!(list);
+            skip!(map);
+            fn visit_bool<E>(self, yes: bool) -> Result<Word, E> {
+                Ok(Word(Some(yes.to_string())))
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Word, E> {
+                Ok(Word(None))
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Word, E> {
+                Ok(Word(None))
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Word, E> {
+                Ok(Word(None))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Word, E> {
+                Ok(Word(Some(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_any(Taker)
+    }
+}
+
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Taker;
@@ -202,6 +235,7 @@ mod tests {
     #[serde(default)]
     struct Shape {
         text: Text,
+        word: Word,
         number: Number,
         inner: Object<Inner>,
         list: List<Object<Inner>>,
@@ -217,7 +251,9 @@ mod tests {
     fn what_does_not_fit_is_absent_and_never_an_error() {
         for odd in ["null", "true", "7", "-1.5", "\"x\"", "[1,{\"text\":[]}]", "{\"text\":{\"a\":[null]}}", "[]", "{}"]
         {
-            let json = format!("{{\"text\":{odd},\"number\":{odd},\"inner\":{odd},\"list\":{odd},\"more\":{odd}}}");
+            let json = format!(
+                "{{\"text\":{odd},\"word\":{odd},\"number\":{odd},\"inner\":{odd},\"list\":{odd},\"more\":{odd}}}"
+            );
             serde_json::from_str::<Shape>(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
         }
         let shape: Shape =
@@ -225,6 +261,10 @@ mod tests {
                 .unwrap();
         assert_eq!(shape.text.filled(), Some("12"));
         assert_eq!(shape.number.0, Some(3.5));
+        for (json, word) in [("true", Some("true")), ("\"no\"", Some("no")), ("1", None), ("null", None)] {
+            let shape: Shape = serde_json::from_str(&format!("{{\"word\":{json}}}")).unwrap();
+            assert_eq!(shape.word.0.as_deref(), word);
+        }
         assert_eq!(shape.inner.0.text.filled(), Some("a"));
         assert_eq!(shape.list.items().len(), 3);
         assert_eq!(shape.list.items()[1].0.text.filled(), Some("b"));
@@ -233,7 +273,7 @@ mod tests {
     #[test]
     fn unread_parts_may_be_nested_deeper_than_any_parser_would_build() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        for field in ["other", "text", "number", "inner"] {
+        for field in ["other", "text", "word", "number", "inner"] {
             let shape: Shape = serde_json::from_str(&format!("{{\"{field}\":{deep}}}")).unwrap();
             assert_eq!(shape, Shape::default(), "{field}");
         }

@@ -1,6 +1,6 @@
 //! What a post-call event looks like, as far as it is read.
 
-use super::lenient::{List, Number, Object, Text};
+use super::lenient::{List, Number, Object, Text, Word};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -60,6 +60,8 @@ pub struct Data {
     pub metadata: Object<Metadata>,
     /// What the initiation webhook, or a client, set at the start.
     pub conversation_initiation_client_data: Object<ClientData>,
+    /// What the platform made of the call.
+    pub analysis: Object<Analysis>,
     /// The OpenTelemetry form.
     pub otlp_traces: Object<Traces>,
 }
@@ -150,6 +152,30 @@ pub struct ClientData {
     pub dynamic_variables: Object<Variables>,
 }
 
+/// What the platform made of the call.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Analysis {
+    /// What it was told to collect.
+    pub data_collection_results: Object<Collected>,
+}
+
+/// What the platform was told to collect, as far as we read it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Collected {
+    /// Whether the caller agrees to be remembered.
+    pub memory_consent: Object<CollectedValue>,
+}
+
+/// One collected thing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CollectedValue {
+    /// What was found.
+    pub value: Word,
+}
+
 /// The variables that we read when they come back.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -164,6 +190,8 @@ pub struct Variables {
     pub customer_name: Text,
     /// The agent's first name, where the prompt has one.
     pub agent_name: Text,
+    /// Whether the caller agrees to be remembered.
+    pub memory_consent: Word,
 }
 
 /// The OpenTelemetry form.

@@ -82,6 +82,51 @@ pub struct ConflictView {
     pub resolved_at: Option<DateTime<Utc>>,
 }
 
+/// What was decided about two memories, by their ids.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConflictRecord {
+    /// Its id.
+    pub id: String,
+    /// The memory that was said first.
+    pub old: String,
+    /// The one that was said later.
+    pub new: String,
+    /// As in [`ConflictView`].
+    pub verdict: &'static str,
+    /// As in [`ConflictView`].
+    pub reason: String,
+    /// As in [`ConflictView`].
+    pub confidence: f32,
+    /// As in [`ConflictView`].
+    pub judged_by: &'static str,
+    /// As in [`ConflictView`].
+    pub state: &'static str,
+    /// As in [`ConflictView`].
+    pub resolution: Option<&'static str>,
+    /// When the pair was judged.
+    pub created_at: DateTime<Utc>,
+    /// When it was last decided or taken back.
+    pub resolved_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Conflict> for ConflictRecord {
+    fn from(conflict: &Conflict) -> Self {
+        Self {
+            id: conflict.id.to_string(),
+            old: conflict.old.to_string(),
+            new: conflict.new.to_string(),
+            verdict: conflict.verdict.name(),
+            reason: word(&conflict.reason),
+            confidence: rounded(conflict.confidence),
+            judged_by: conflict.judged_by.name(),
+            state: conflict.state.name(),
+            resolution: conflict.resolution.map(Resolution::name),
+            created_at: conflict.created_at,
+            resolved_at: conflict.resolved_at,
+        }
+    }
+}
+
 impl ConflictView {
     /// A conflict with its two memories.
     pub fn of(conflict: &Conflict, old: MemoryView, new: MemoryView) -> Self {
@@ -180,6 +225,7 @@ pub async fn resolve(
     };
     let missing = || Problem::not_found("conflict");
     let resolved = app.ingest.resolve(app.tenant(), &ConflictId::new(id), decision).await?.ok_or_else(missing)?;
+    app.touched().person(&resolved.caller);
     views(&app, vec![resolved]).await?.pop().map(Json).ok_or_else(missing)
 }
 

@@ -66,6 +66,7 @@ pub async fn read(app: TenantApp, Id(id): Id) -> Result<Json<ConversationDetail>
     let conversation = found.ok_or_else(|| Problem::not_found("conversation"))?;
     let memories = match &conversation.caller {
         Some(caller) => {
+            app.touched().person(caller);
             let scope = Scope { tenant: app.tenant().clone(), caller: caller.clone() };
             let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
             learnt(&app, &scope, &id).await?.into_iter().map(|m| MemoryView::of(&scope, m, rates, now)).collect()

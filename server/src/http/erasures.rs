@@ -134,6 +134,7 @@ impl ErasureReceipt {
 pub(crate) async fn erase_person(app: &TenantApp, id: &str) -> Result<Option<ErasureReceipt>> {
     let erasure = match app.people.by_reference(app.tenant(), id).await? {
         Some(user) => {
+            app.touched().person(&user.id);
             let scope = Scope { tenant: app.tenant().clone(), caller: user.id };
             app.ingest.erase(&scope).await?
         }

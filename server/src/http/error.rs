@@ -71,6 +71,16 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "erased", detail)
     }
 
+    /// Nothing is to be written about a person who does not agree to be remembered.
+    pub fn no_consent(field: String) -> Self {
+        let detail = format!(
+            "`{field}` names a person who does not agree to be remembered, or of whom nobody has said that they do where \
+             `privacy.consent` is \"opt_in\"; `PATCH /v1/users/{{id}}` with `consent` says that they do, and somebody new \
+             is made known by `POST /v1/sessions` first"
+        );
+        Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, "no_consent", detail) }
+    }
+
     /// The body is larger than agreed.
     pub fn too_large(limit: usize) -> Self {
         let detail = format!("the body is larger than {limit} bytes");

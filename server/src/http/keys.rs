@@ -149,6 +149,7 @@ fn meant(app: &TenantApp, named: Option<String>) -> Result<TenantId, Problem> {
 }
 
 fn made(app: &TenantApp, issued: Issued) -> Response {
+    app.touched().object(issued.key.id.as_str());
     let view =
         NewKeyView { secret: issued.secret.expose().to_owned(), key: KeyView::of(issued.key, app.engine.clock.now()) };
     let unkept = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

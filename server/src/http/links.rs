@@ -78,6 +78,7 @@ pub async fn remove(app: TenantApp, Id(id): Id) -> Result<StatusCode, Problem> {
     let (link, end) = id.split_once('.').ok_or_else(missing)?;
     let (link, end) = (LinkId::new(link), MemoryId::new(end));
     let scope = app.engine.memory.memory_owner(app.tenant(), &end).await?.ok_or_else(missing)?;
+    app.touched().person(&scope.caller);
     let links = app.engine.memory.links(&scope, &[end]).await?;
     if !links.iter().any(|known| known.id == link) {
         return Err(missing());

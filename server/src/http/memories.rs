@@ -8,7 +8,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use hark_core::ingest::{MemoryPatch, NewMemory};
-use hark_core::{ConversationId, Memory, MemoryId, Origin, Result, Scope, Sector};
+use hark_core::{Consent, ConversationId, Memory, MemoryId, Origin, Result, Scope, Sector};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -136,11 +136,17 @@ async fn write(app: &TenantApp, new: Vec<CreateMemory>) -> Result<Vec<MemoryView
             let field = if count == 1 { "user_id".to_owned() } else { format!("memories[{}].user_id", places[at]) };
             return Err(Problem::erased_before(field));
         }
+        let known = app.people.by_reference(app.tenant(), user_id).await?;
+        if !app.engine.privacy.remembers(known.map_or(Consent::Unknown, |user| user.consent)) {
+            let field = if count == 1 { "user_id".to_owned() } else { format!("memories[{}].user_id", places[0]) };
+            return Err(Problem::no_consent(field));
+        }
     }
     let (rates, now) = (&app.engine.decay.per_day, app.engine.clock.now());
     let mut views: Vec<(usize, MemoryView)> = Vec::with_capacity(count);
     for (user_id, places, memories) in callers {
         let user = app.people.admit_reference(app.tenant(), &user_id).await?.ok_or_else(no_user)?;
+        app.touched().person(&user.id);
         let scope = Scope { tenant: app.tenant().clone(), caller: user.id };
         let written = app.ingest.add(&scope, memories).await?;
         views.extend(places.into_iter().zip(written.into_iter().map(|m| MemoryView::of(&scope, m, rates, now))));
@@ -182,7 +188,10 @@ fn check(new: CreateMemory) -> Result<NewMemory, (&'static str, &'static str)> {
 
 /// Whose memory it is, within this tenant.
 pub(super) async fn owner(app: &TenantApp, id: &MemoryId) -> Result<Scope, Problem> {
-    app.engine.memory.memory_owner(app.tenant(), id).await?.ok_or_else(|| Problem::not_found("memory"))
+    let scope = app.engine.memory.memory_owner(app.tenant(), id).await?;
+    let scope = scope.ok_or_else(|| Problem::not_found("memory"))?;
+    app.touched().person(&scope.caller);
+    Ok(scope)
 }
 
 fn shown(app: &TenantApp, scope: &Scope, memory: Option<Memory>) -> Result<Json<MemoryView>, Problem> {

@@ -1,5 +1,6 @@
 //! Every route and every middleware, in order.
 
+pub mod audit;
 pub mod backends;
 pub mod caller;
 pub mod conflicts;
@@ -7,6 +8,7 @@ pub mod conversations;
 pub mod costs;
 pub mod erasures;
 pub mod error;
+pub mod export;
 pub mod extract;
 pub mod health;
 pub mod jobs;
@@ -29,7 +31,7 @@ pub mod webhooks;
 use crate::app::App;
 use crate::middleware::auth::{self, Access};
 use crate::middleware::limits::{self, RouteGroup};
-use crate::middleware::{client, observe, request_id};
+use crate::middleware::{audit as auditing, client, observe, request_id};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, patch, post};
@@ -93,6 +95,7 @@ pub fn router(app: App) -> Router {
 /// is not exceeded.
 fn group(app: &App, access: Access, routes: Router<App>) -> Router<App> {
     routes
+        .route_layer(from_fn_with_state(app.clone(), auditing::watch))
         .route_layer(from_fn_with_state((app.clone(), access.group), limits::within_rate))
         .route_layer(from_fn_with_state((app.clone(), access), auth::require))
         .route_layer(from_fn_with_state((app.clone(), access.group), limits::bear))
@@ -141,7 +144,9 @@ fn writing() -> Router<App> {
 fn administration() -> Router<App> {
     Router::new()
         .route("/v1/users/{id}", delete(erasures::erase))
+        .route("/v1/users/{id}/export", get(export::export))
         .route("/v1/erasures", get(erasures::list))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/reviews/labels", get(reviews::labels))
         .route("/v1/keys", get(keys::list).post(keys::create))
         .route("/v1/keys/{id}", delete(keys::revoke))

@@ -85,7 +85,7 @@ pub(super) async fn of_conversation(app: &TenantApp, conversation: &Conversation
     receipts.into_iter().map(|receipt| view(app, receipt, transcript.as_ref())).collect()
 }
 
-fn view(app: &TenantApp, receipt: Receipt, transcript: Option<&Transcript>) -> Result<ReceiptView> {
+pub(super) fn view(app: &TenantApp, receipt: Receipt, transcript: Option<&Transcript>) -> Result<ReceiptView> {
     let turn = transcript.and_then(|transcript| turn_of(&receipt, transcript));
     let open = |sealed| app.engine.vault.open_json(app.tenant(), Purpose::Receipt, receipt.id.as_str(), sealed);
     let words: Option<ReceiptWords> = receipt.words.as_ref().map(open).transpose()?;

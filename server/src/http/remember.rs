@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use futures::FutureExt;
 use hark_core::cost::charged_to;
-use hark_core::ingest::NewMemory;
+use hark_core::ingest::{NO_CONSENT, NewMemory};
 use hark_core::receipts::Note;
 use hark_core::{ErrorKind, Memory, Origin, ReceiptKind, Result, Scope};
 use serde::Serialize;
@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 /// What became of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Remembered {
-    /// `remembered`; `ignored` when nobody can be named; `unavailable` when it could not be written.
+    /// `remembered`; `ignored` when nobody can be named, or the caller does not agree to be remembered; `unavailable` when it could not be written.
     #[schema(example = "remembered")]
     pub status: &'static str,
     /// The new memory.
@@ -56,8 +56,13 @@ pub async fn remember(app: TenantApp, headers: HeaderMap, body: Body) -> Result<
         ..NewMemory::new(content, Origin::Remembered)
     };
     let work = AssertUnwindSafe(write(&app, &asking, memory)).catch_unwind();
+    let mut refused = false;
     let written = match tokio::time::timeout(app.settings.tool_deadline, work).await {
         Ok(Ok(Err(error))) if error.kind() == ErrorKind::Invalid => return Err(error.into()),
+        Ok(Ok(Err(error))) if error.operation() == NO_CONSENT => {
+            refused = true;
+            Some(None)
+        }
         Ok(Ok(Err(error))) => {
             tracing::error!(?error, "remember failed");
             None
@@ -77,6 +82,10 @@ pub async fn remember(app: TenantApp, headers: HeaderMap, body: Body) -> Result<
             user_id: Some(scope.caller.to_string()),
             summary: "I will remember that.",
         },
+        Some(None) if refused => {
+            let summary = "I am not to remember anything about you, so I will not remember that.";
+            Remembered { status: "ignored", id: None, user_id: None, summary }
+        }
         Some(None) => {
             let summary = "I do not know who is calling, so I cannot remember that.";
             Remembered { status: "ignored", id: None, user_id: None, summary }
@@ -97,6 +106,7 @@ pub async fn remember(app: TenantApp, headers: HeaderMap, body: Body) -> Result<
 
 async fn write(app: &TenantApp, asking: &Asking, memory: NewMemory) -> Result<Option<(Scope, Memory)>> {
     let Some(scope) = asking.admitted(app).await? else { return Ok(None) };
+    app.touched().person(&scope.caller);
     let adding = app.ingest.add(&scope, vec![memory]);
     let memory = charged_to(asking.account(app), adding).await?.into_iter().next();
     Ok(memory.map(|memory| (scope, memory)))

@@ -69,6 +69,7 @@ pub async fn create(app: TenantApp, AppJson(session): AppJson<CreateSession>) ->
     let admitted = app.people.admit(tenant, None, &claims).await?;
     let user =
         admitted.ok_or_else(|| Problem::field("invalid_field", "number", "`number` is not a telephone number"))?;
+    app.touched().person(&user.id);
     let scope = Scope { tenant: tenant.clone(), caller: user.id.clone() };
     if let Some(id) = &conversation {
         let agent = session.agent_id.as_deref().map(AgentId::new);

@@ -103,6 +103,7 @@ async fn look_up(app: &TenantApp, asking: &Asking, query: &RecallQuery, answer_b
         return Ok(Found::NothingAsked(caller));
     }
     let Some(scope) = caller else { return Ok(Found::Nobody) };
+    app.touched().person(&scope.caller);
     let recalled = charged_to(asking.account(app), app.recall.ask_by(&scope, query, answer_by)).await?;
     Ok(Found::Memories(scope, recalled))
 }

@@ -110,6 +110,7 @@ fn problem(error: Error, field: &'static str) -> Problem {
         (status = 422, body = ProblemBody)))]
 pub async fn merge(app: TenantApp, AppJson(merge): AppJson<MergeUsers>) -> Result<Json<TransferView>, Problem> {
     let done = app.ingest.merge(app.tenant(), &merge.from, &merge.into).await.map_err(|e| problem(e, "from"))?;
+    touch(&app, &done);
     Ok(Json(done.into()))
 }
 
@@ -120,7 +121,9 @@ pub async fn merge(app: TenantApp, AppJson(merge): AppJson<MergeUsers>) -> Resul
 pub async fn split(app: TenantApp, AppJson(split): AppJson<SplitUser>) -> Result<Json<TransferView>, Problem> {
     let calls: Vec<ConversationId> = split.conversations.iter().map(|id| ConversationId::new(id.as_str())).collect();
     let done = app.ingest.split(app.tenant(), &split.user_id, &calls, split.into.as_deref()).await;
-    Ok(Json(done.map_err(|e| problem(e, "conversations"))?.into()))
+    let done = done.map_err(|e| problem(e, "conversations"))?;
+    touch(&app, &done);
+    Ok(Json(done.into()))
 }
 
 /// Merges and splits, latest first.
@@ -147,5 +150,13 @@ pub async fn list(
         (status = 409, body = ProblemBody)))]
 pub async fn undo(app: TenantApp, Id(id): Id) -> Result<Json<TransferView>, Problem> {
     let undone = app.ingest.undo_transfer(app.tenant(), &TransferId::new(id)).await?;
-    Ok(Json(undone.ok_or_else(|| Problem::not_found("merge"))?.into()))
+    let undone = undone.ok_or_else(|| Problem::not_found("merge"))?;
+    touch(&app, &undone);
+    Ok(Json(undone.into()))
+}
+
+/// It is about both.
+fn touch(app: &TenantApp, transfer: &Transfer) {
+    app.touched().person(&transfer.from);
+    app.touched().person(&transfer.into);
 }

@@ -8,7 +8,7 @@ use axum::Json;
 use chrono::{DateTime, Utc};
 use hark_core::recall::{is_open, is_overdue};
 use hark_core::store::MemoryFilter;
-use hark_core::{IdentityKind, MemoryKind, MemoryState, PageRequest, Scope, Sector, User};
+use hark_core::{Consent, IdentityKind, MemoryKind, MemoryState, PageRequest, Scope, Sector, User};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -63,6 +63,11 @@ pub struct ChangeUser {
     /// Whether several people call as this one. Calls under another name set it anew.
     #[serde(default)]
     pub shared: Option<bool>,
+    /// Whether the caller agrees to be remembered: `unknown`, `given` or `refused`. Of one who refused nothing is learnt and
+    /// no agent is told; what is kept stays, and is removed by erasing the user.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "refused")]
+    pub consent: Option<Consent>,
 }
 
 /// Which memories to list.
@@ -85,6 +90,7 @@ pub struct MemoriesQuery {
 /// The caller named by our own id or the integrator's.
 pub(super) async fn find(app: &TenantApp, id: &str) -> Result<(Scope, User), Problem> {
     let user = app.people.by_reference(app.tenant(), id).await?.ok_or_else(|| Problem::not_found("user"))?;
+    app.touched().person(&user.id);
     Ok((Scope { tenant: app.tenant().clone(), caller: user.id.clone() }, user))
 }
 
@@ -141,7 +147,7 @@ fn shares(sectors: &BTreeMap<&'static str, u64>) -> BTreeMap<&'static str, f64> 
     sectors.iter().map(|(sector, count)| (*sector, share(*count))).collect()
 }
 
-/// Changes how a user is called, or whether several people call as this one.
+/// Changes how a user is called, whether several people call as this one, or whether they agree to be remembered.
 #[utoipa::path(patch, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)), request_body = ChangeUser,
     responses((status = 200, body = UserDetail), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn change(
@@ -159,6 +165,9 @@ pub async fn change(
     }
     if let Some(shared) = change.shared {
         app.engine.memory.set_shared(&scope, shared).await?;
+    }
+    if let Some(consent) = change.consent {
+        app.ingest.set_consent(&scope, consent).await?;
     }
     let changed = app.engine.memory.user(&scope).await?.unwrap_or(user);
     detail(&app, &scope, changed).await.map(Json)

@@ -158,6 +158,8 @@ pub struct UserView {
     pub summary: String,
     /// Whether several people call as this one: nobody is greeted by name.
     pub shared: bool,
+    /// Whether the caller agrees to be remembered: `unknown`, `given` or `refused`.
+    pub consent: &'static str,
 }
 
 impl From<User> for UserView {
@@ -170,6 +172,7 @@ impl From<User> for UserView {
             last_contact: user.last_contact,
             summary: user.summary,
             shared: user.shared,
+            consent: user.consent.name(),
         }
     }
 }
@@ -183,7 +186,7 @@ pub struct ConversationView {
     pub user_id: Option<String>,
     /// The agent.
     pub agent_id: Option<String>,
-    /// `open`, `awaiting_transcript`, `learning`, `learnt` or `ignored`.
+    /// `open`, `awaiting_transcript`, `learning`, `learnt`, `ignored` or `refused`.
     pub state: &'static str,
     /// When it started.
     pub started_at: DateTime<Utc>,

@@ -99,6 +99,7 @@ async fn introduce(app: &TenantApp, beginning: Beginning) -> Result<Option<(Init
     let tenant = app.tenant();
     let conversation = beginning.conversation.as_ref();
     let Some(user) = app.people.admit(tenant, conversation, &beginning.claims).await? else { return Ok(None) };
+    app.touched().person(&user.id);
     let scope = Scope { tenant: tenant.clone(), caller: user.id.clone() };
     if let Some(conversation) = conversation {
         app.people.bind(&scope, conversation, beginning.agent.as_ref()).await?;

@@ -1,5 +1,6 @@
 //! What happens to every request around its handler.
 
+pub mod audit;
 pub mod auth;
 pub mod client;
 pub mod limits;

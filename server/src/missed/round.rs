@@ -205,7 +205,12 @@ async fn one(app: &App, missed: &Missed, listed: &Listed) -> Result<Fate> {
     let tenant = app.default_tenant();
     let known = app.engine.memory.conversation(tenant, &listed.id).await?.map(|conversation| conversation.state);
     let again = match known {
-        Some(ConversationState::Learning | ConversationState::Learnt | ConversationState::Ignored) => {
+        Some(
+            ConversationState::Learning
+            | ConversationState::Learnt
+            | ConversationState::Ignored
+            | ConversationState::Refused,
+        ) => {
             return Ok(Fate::Known);
         }
         Some(ConversationState::AwaitingTranscript) => true,

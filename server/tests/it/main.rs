@@ -2,10 +2,13 @@
 
 mod backup;
 mod backup_home;
+mod audit;
 mod conflicts;
+mod consent;
 mod costs;
 mod decay;
 mod erasure;
+mod export;
 #[path = "../support/fake_elevenlabs.rs"]
 mod fake_elevenlabs;
 mod fakes;

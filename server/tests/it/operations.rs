@@ -85,6 +85,8 @@ async fn the_documentation_names_every_route_and_the_key() {
         "/v1/reviews/labels",
         "/v1/reviews/{memory_id}",
         "/v1/costs",
+        "/v1/users/{id}/export",
+        "/v1/audit",
         "/v1/erasures",
         "/v1/erasures/verify",
         "/v1/keys",
@@ -107,7 +109,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 49);
+    assert_eq!(paths.len(), 51);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);

@@ -58,6 +58,10 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate(Part::Truth).await?;
         self.inner.set_name(scope, name).await
     }
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.set_consent(scope, consent).await
+    }
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
         self.switches.gate(Part::Truth).await?;
         self.inner.set_shared(scope, shared).await
@@ -110,6 +114,14 @@ impl MemoryStore for SwitchedMemory {
     async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased> {
         self.switches.gate(Part::Truth).await?;
         self.inner.erase_user(scope, erasure).await
+    }
+    async fn append_audit(&self, tenant: &TenantId, entries: &[AuditEntry]) -> Result<()> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.append_audit(tenant, entries).await
+    }
+    async fn audit_log(&self, tenant: &TenantId, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.audit_log(tenant, filter, page).await
     }
     async fn suppressions(&self, tenant: &TenantId, keys: &[SuppressionKey]) -> Result<Vec<Suppression>> {
         self.switches.gate(Part::Truth).await?;
@@ -304,6 +316,10 @@ impl MemoryStore for SwitchedMemory {
     async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>> {
         self.switches.gate(Part::Truth).await?;
         self.inner.receipts_of(tenant, conversation).await
+    }
+    async fn loose_receipts(&self, scope: &Scope, page: &PageRequest) -> Result<Page<Receipt>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.loose_receipts(scope, page).await
     }
     async fn claim_receipts(
         &self,

@@ -20,7 +20,7 @@ const NUMBERS: [&str; 2] = ["+4930111111", "+4930222222"];
 const USERS: [&str; 2] = ["crm-1", "crm-2"];
 
 /// Ids of ours. Conversations are not among them: they are the platform's, and both tenants have the same.
-const PREFIXES: [&str; 10] = ["usr_", "mem_", "lnk_", "cfl_", "trf_", "job_", "key_", "whs_", "evt_", "ers_"];
+const PREFIXES: [&str; 11] = ["usr_", "mem_", "lnk_", "cfl_", "trf_", "job_", "key_", "whs_", "evt_", "ers_", "aud_"];
 
 /// One step: who does what, with which of the things there are.
 #[derive(Debug, Clone)]
@@ -290,7 +290,7 @@ async fn both_tenants_have_something_to_tell() {
     }
     for (tenant, mark) in MARKS.iter().enumerate() {
         let ids = &world.tenants[tenant].ids;
-        for prefix in ["usr_", "mem_", "job_", "key_", "whs_", "evt_"] {
+        for prefix in ["usr_", "mem_", "job_", "key_", "whs_", "evt_", "aud_"] {
             assert!(ids.iter().any(|id| id.starts_with(prefix)), "{prefix} {ids:?}");
         }
         // Whoever was erased on the way has called again.

@@ -1,5 +1,6 @@
 //! [`MemoryStore`] on one file. Each part of the trait has a file of its own; here they get their names.
 
+mod audit;
 mod conflicts;
 mod conversations;
 mod costs;
@@ -21,10 +22,10 @@ use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::crypt::Sealed;
 use hark_core::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use hark_core::{
-    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, Erased, Erasure, ErasureId, ErasureStep,
-    Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls,
-    Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId,
-    User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId, Erased,
+    Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer,
+    Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId,
+    Timestamp, Transfer, TransferId, User, UserId,
 };
 use sqlx::SqliteConnection;
 use std::sync::Arc;
@@ -91,6 +92,10 @@ impl MemoryStore for SqliteMemory {
         self.db.named("sqlite.set_summary", users::set_summary(&self.db, scope, summary).await)
     }
 
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
+        self.db.named("sqlite.set_consent", users::set_consent(&self.db, scope, consent).await)
+    }
+
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
         self.db.named("sqlite.set_shared", users::set_shared(&self.db, scope, shared).await)
     }
@@ -138,6 +143,14 @@ impl MemoryStore for SqliteMemory {
 
     async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased> {
         self.db.named("sqlite.erase_user", users::erase(&self.db, scope, erasure).await)
+    }
+
+    async fn append_audit(&self, tenant: &TenantId, entries: &[AuditEntry]) -> Result<()> {
+        self.db.named("sqlite.append_audit", audit::append(&self.db, tenant, entries).await)
+    }
+
+    async fn audit_log(&self, tenant: &TenantId, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>> {
+        self.db.named("sqlite.audit_log", audit::list(&self.db, tenant, filter, page).await)
     }
 
     async fn suppressions(&self, tenant: &TenantId, keys: &[SuppressionKey]) -> Result<Vec<Suppression>> {
@@ -341,6 +354,10 @@ impl MemoryStore for SqliteMemory {
 
     async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>> {
         self.db.named("sqlite.receipts_of", receipts::of(&self.db, tenant, conversation).await)
+    }
+
+    async fn loose_receipts(&self, scope: &Scope, page: &PageRequest) -> Result<Page<Receipt>> {
+        self.db.named("sqlite.loose_receipts", receipts::loose(&self.db, scope, page).await)
     }
 
     async fn claim_receipts(

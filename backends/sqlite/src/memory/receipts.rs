@@ -73,6 +73,28 @@ pub(super) async fn of(db: &Db, tenant: &TenantId, conversation: &ConversationId
     rows.iter().map(row::receipt).collect()
 }
 
+pub(super) async fn loose(db: &Db, scope: &Scope, request: &PageRequest) -> Result<Page<Receipt>, Fault> {
+    let limit = limit(request)?;
+    let after = match request.cursor {
+        Some(_) => After::of(request)?,
+        None => After { at: i64::MIN, id: String::new() },
+    };
+    let rows = sqlx::query(
+        "SELECT * FROM receipts
+         WHERE tenant = ?1 AND caller = ?2 AND conversation IS NULL AND at >= ?3 AND (at > ?3 OR id > ?4)
+         ORDER BY at, id LIMIT ?5",
+    )
+    .bind(scope.tenant.as_str())
+    .bind(scope.caller.as_str())
+    .bind(after.at)
+    .bind(after.id)
+    .bind(rows(limit))
+    .fetch_all(&db.reader)
+    .await?;
+    let items = rows.iter().map(row::receipt).collect::<Result<_, _>>()?;
+    Ok(page(items, limit, |r: &Receipt| After { at: micros(r.at), id: r.id.to_string() }))
+}
+
 pub(super) async fn claim(
     db: &Db,
     scope: &Scope,

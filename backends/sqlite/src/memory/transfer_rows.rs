@@ -98,15 +98,18 @@ pub(super) async fn memories_from(
 }
 
 pub(super) async fn replace_user(connection: &mut SqliteConnection, scope: &Scope, user: &User) -> Result<(), Fault> {
-    sqlx::query("UPDATE users SET name = ?, summary = ?, shared = ?, first_contact = ? WHERE tenant = ? AND id = ?")
-        .bind(user.name.as_str())
-        .bind(user.summary.as_str())
-        .bind(user.shared)
-        .bind(micros(user.first_contact))
-        .bind(scope.tenant.as_str())
-        .bind(scope.caller.as_str())
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "UPDATE users SET name = ?, summary = ?, shared = ?, consent = ?, first_contact = ? WHERE tenant = ? AND id = ?",
+    )
+    .bind(user.name.as_str())
+    .bind(user.summary.as_str())
+    .bind(user.shared)
+    .bind(user.consent.name())
+    .bind(micros(user.first_contact))
+    .bind(scope.tenant.as_str())
+    .bind(scope.caller.as_str())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -122,8 +125,8 @@ pub(super) async fn give_back_caller(
         .execute(&mut *connection)
         .await?;
     sqlx::query(
-        "INSERT INTO users (tenant, id, name, first_contact, last_contact, summary, shared, revision)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO users (tenant, id, name, first_contact, last_contact, summary, shared, consent, revision)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(scope.tenant.as_str())
     .bind(scope.caller.as_str())
@@ -132,6 +135,7 @@ pub(super) async fn give_back_caller(
     .bind(micros(before.last_contact))
     .bind(before.summary.as_str())
     .bind(before.shared)
+    .bind(before.consent.name())
     // What was cached at the last revision is no longer true.
     .bind(i64::try_from(before.revision).unwrap_or(i64::MAX - 2) + 1)
     .execute(connection)

@@ -6,7 +6,9 @@ use crate::error::Fault;
 use crate::page::{After, limit, page, rows};
 use crate::row::{self, micros, name};
 use hark_core::store::Resolved;
-use hark_core::{Erased, ErrorKind, Identity, NewErasure, Page, PageRequest, Scope, TenantId, Timestamp, User, UserId};
+use hark_core::{
+    Consent, Erased, ErrorKind, Identity, NewErasure, Page, PageRequest, Scope, TenantId, Timestamp, User, UserId,
+};
 use sqlx::SqliteConnection;
 
 pub(super) async fn find(db: &Db, tenant: &TenantId, identities: &[Identity]) -> Result<Option<User>, Fault> {
@@ -187,6 +189,16 @@ pub(super) async fn set_name(db: &Db, scope: &Scope, name: &str) -> Result<(), F
 pub(super) async fn set_summary(db: &Db, scope: &Scope, summary: &str) -> Result<(), Fault> {
     sqlx::query("UPDATE users SET summary = ? WHERE tenant = ? AND id = ?")
         .bind(summary)
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(&db.writer)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn set_consent(db: &Db, scope: &Scope, consent: Consent) -> Result<(), Fault> {
+    sqlx::query("UPDATE users SET consent = ? WHERE tenant = ? AND id = ?")
+        .bind(consent.name())
         .bind(scope.tenant.as_str())
         .bind(scope.caller.as_str())
         .execute(&db.writer)

@@ -9,15 +9,15 @@ mod transfers;
 mod upkeep;
 
 use super::locked;
-use super::page::latest_first;
+use super::page::{earliest_first, latest_first};
 use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, Change, Conflict, ConflictId, Conversation, ConversationId, ConversationState, Erased, Erasure, ErasureId,
-    ErasureStep, Error, ErrorKind, Identity, IndexState, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure,
-    NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey,
-    TenantId, Timestamp, Transfer, TransferId, User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId,
+    ConversationState, Erased, Erasure, ErasureId, ErasureStep, Error, ErrorKind, Identity, IndexState, Link, LinkId,
+    Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope,
+    Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -87,6 +87,13 @@ impl MemoryStore for RamMemoryStore {
         Ok(())
     }
 
+    async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
+        if let Some(person) = self.state().people.get_mut(scope) {
+            person.user.consent = consent;
+        }
+        Ok(())
+    }
+
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
         if let Some(person) = self.state().people.get_mut(scope) {
             person.user.shared = shared;
@@ -152,6 +159,21 @@ impl MemoryStore for RamMemoryStore {
 
     async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased> {
         self.state().erase_noted(scope, erasure)
+    }
+
+    async fn append_audit(&self, tenant: &TenantId, entries: &[AuditEntry]) -> Result<()> {
+        let mut state = self.state();
+        for entry in entries {
+            state.audit.entry(entry.id.clone()).or_insert_with(|| (tenant.clone(), entry.clone()));
+        }
+        Ok(())
+    }
+
+    async fn audit_log(&self, tenant: &TenantId, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>> {
+        let state = self.state();
+        let own = state.audit.values().filter(|(owner, entry)| owner == tenant && filter.passes(entry));
+        let own = own.map(|(_, entry)| entry);
+        latest_first("ram.audit_log", own, page, |entry| (entry.at, entry.id.as_str()), AuditEntry::clone)
     }
 
     async fn suppressions(&self, tenant: &TenantId, keys: &[SuppressionKey]) -> Result<Vec<Suppression>> {
@@ -442,6 +464,15 @@ impl MemoryStore for RamMemoryStore {
 
     async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>> {
         Ok(self.state().receipts_of(tenant, conversation))
+    }
+
+    async fn loose_receipts(&self, scope: &Scope, page: &PageRequest) -> Result<Page<Receipt>> {
+        let state = self.state();
+        let own = state.receipts.kept.iter().filter(|((tenant, _), receipt)| {
+            *tenant == scope.tenant && receipt.caller.as_ref() == Some(&scope.caller) && receipt.conversation.is_none()
+        });
+        let own = own.map(|(_, receipt)| receipt);
+        earliest_first("ram.loose_receipts", own, page, |r| (r.at, r.id.as_str()), Receipt::clone)
     }
 
     async fn claim_receipts(

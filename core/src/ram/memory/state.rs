@@ -7,9 +7,9 @@ use super::receipts::Receipts;
 use super::upkeep::Leases;
 use crate::store::{Resolved, Space};
 use crate::{
-    Conflict, ConflictId, Conversation, ConversationId, ConversationState, Erased, Error, ErrorKind, Identity,
-    IdentityKind, Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, Transfer, TransferId, User,
-    UserId,
+    AuditEntry, AuditId, Conflict, ConflictId, Consent, Conversation, ConversationId, ConversationState, Erased, Error,
+    ErrorKind, Identity, IdentityKind, Link, LinkId, Memory, MemoryId, Result, Scope, TenantId, Timestamp, Transfer,
+    TransferId, User, UserId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,7 @@ pub(super) struct State {
     pub(super) receipts: Receipts,
     pub(super) leases: Leases,
     pub(super) erasures: Erasures,
+    pub(super) audit: BTreeMap<AuditId, (TenantId, AuditEntry)>,
     /// Whom the ids of callers merged away name since.
     pub(super) aliases: BTreeMap<(TenantId, UserId), UserId>,
     pub(super) transfers: BTreeMap<(TenantId, TransferId), Transfer>,
@@ -81,6 +82,7 @@ impl State {
                 last_contact: now,
                 summary: String::new(),
                 shared: false,
+                consent: Consent::Unknown,
                 revision: 0,
             },
             identities: Vec::new(),

@@ -18,6 +18,7 @@ pub async fn transfers_survive_reopening(place: Place<'_>) {
     let spoken = Memory { speaker: Some("Tom".to_owned()), ..memory("mem_1", "x") };
     store.put_memories(&two, std::slice::from_ref(&spoken)).await.must();
     store.set_shared(&one, true).await.must();
+    store.set_consent(&one, crate::Consent::Refused).await.must();
     let asked = NewTransfer {
         id: "trf_1".into(),
         kind: TransferKind::Merge,
@@ -34,6 +35,7 @@ pub async fn transfers_survive_reopening(place: Place<'_>) {
     assert_eq!(store.transfer_by_id(&one.tenant, &done.id).await.must(), Some(done));
     assert_eq!(store.alias(&one.tenant, &two.caller).await.must(), Some(one.caller.clone()));
     assert!(store.user(&one).await.must().must().shared);
+    assert_eq!(store.user(&one).await.must().must().consent, crate::Consent::Refused);
     assert_eq!(store.memories(&one, &memory_ids(&["mem_1"])).await.must(), vec![spoken]);
     place.close(store).await;
 }

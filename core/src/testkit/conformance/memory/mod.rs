@@ -1,5 +1,6 @@
 //! What every [`MemoryStore`] does.
 
+mod audit;
 mod conflicts;
 mod conversations;
 mod costs;
@@ -14,6 +15,7 @@ mod tenants;
 mod transfers;
 mod upkeep;
 
+pub use audit::*;
 pub use conflicts::*;
 pub use conversations::*;
 pub use costs::*;
@@ -81,6 +83,11 @@ macro_rules! memory_store_suite {
                 only_what_is_nobodys_is_removed_as_unowned,
                 racing_erasures_of_one_caller_are_one,
                 purging_takes_away_nothing_that_is_there,
+                loose_receipts_are_those_of_no_conversation,
+                // audit
+                the_audit_log_comes_back_latest_first,
+                the_audit_log_is_narrowed,
+                an_entry_of_the_audit_log_is_never_changed,
                 // merging
                 a_merge_moves_everything_and_leaves_an_alias,
                 receipts_and_reviews_go_where_their_call_goes,
@@ -93,6 +100,7 @@ macro_rules! memory_store_suite {
                 racing_merges_move_once,
                 erasing_a_caller_removes_aliases_and_transfers,
                 a_line_is_marked_as_shared,
+                consent_is_kept_and_a_refusal_outlives_a_merge,
                 // conversations
                 binding_makes_an_open_conversation,
                 a_binding_stays_whoever_binds_again,

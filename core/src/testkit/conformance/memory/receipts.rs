@@ -340,3 +340,19 @@ pub async fn receipts_and_reviews_survive_reopening(place: &dyn Reopen<dyn Memor
     assert_eq!(recalls, [("mem_1".into(), Recalls { count: 1, last: after(1) })]);
     place.close(store).await;
 }
+
+/// "The caller's receipts of no conversation, earliest first (ties by id)."
+pub async fn loose_receipts_are_those_of_no_conversation(store: Arc<dyn MemoryStore>) {
+    let [one, two, other] = callers(&*store).await;
+    let loose = |id: &str, scope: &Scope, at| Receipt { conversation: None, ..receipt(id, scope, at, &[]) };
+    let own =
+        [loose("rcp_b", &one, 5), loose("rcp_a", &one, 5), loose("rcp_c", &one, -9), receipt("rcp_d", &one, 1, &[])];
+    store.put_receipts(&one.tenant, &own).await.must();
+    store.put_receipts(&one.tenant, &[loose("rcp_e", &two, 2)]).await.must();
+    store.put_receipts(&other.tenant, &[loose("rcp_f", &other, 2)]).await.must();
+    let found = walk(1, async |page| store.loose_receipts(&one, &page).await).await;
+    assert_eq!(names(&found), ["rcp_c", "rcp_a", "rcp_b"]);
+    assert_eq!(found[1], own[1]);
+    let page = PageRequest { limit: 1, cursor: Some("x".to_owned()) };
+    assert_eq!(store.loose_receipts(&one, &page).await.expect_err("a refusal").kind(), ErrorKind::Invalid);
+}

@@ -6,9 +6,9 @@ use crate::store::MemoryStore;
 use crate::testkit::fixtures::{after, conversation, erasure, identity, memory, phone, start};
 use crate::testkit::suite::{Must, race, walk};
 use crate::{
-    Conversation, ConversationId, Erased, ErrorKind, Identity, IdentityKind, IndexState, Link, LinkKind, Memory,
-    MemoryState, NewTransfer, Origin, PageRequest, Provenance, Receipt, ReceiptId, ReceiptKind, Review, ReviewDecision,
-    Scope, Transfer, TransferId, TransferKind, TransferState, TransferredBy,
+    Consent, Conversation, ConversationId, Erased, ErrorKind, Identity, IdentityKind, IndexState, Link, LinkKind,
+    Memory, MemoryState, NewTransfer, Origin, PageRequest, Provenance, Receipt, ReceiptId, ReceiptKind, Review,
+    ReviewDecision, Scope, Transfer, TransferId, TransferKind, TransferState, TransferredBy,
 };
 use std::sync::Arc;
 
@@ -354,4 +354,27 @@ pub async fn a_line_is_marked_as_shared(store: Arc<dyn MemoryStore>) {
     let nobody = Scope::new(one.tenant, "usr_nobody");
     store.set_shared(&nobody, true).await.must();
     assert_eq!(store.user(&nobody).await.must(), None);
+}
+
+/// Consent is set and taken back, an unknown caller stays unknown, and a refusal of one of two who are merged is one of
+/// the whole, until they are parted.
+pub async fn consent_is_kept_and_a_refusal_outlives_a_merge(store: Arc<dyn MemoryStore>) {
+    let [one, two, other] = callers(&*store).await;
+    let consent = async |scope: &Scope| store.user(scope).await.must().must().consent;
+    assert_eq!(consent(&one).await, Consent::Unknown);
+    for said in [Consent::Given, Consent::Refused, Consent::Unknown, Consent::Given] {
+        store.set_consent(&one, said).await.must();
+        store.set_consent(&one, said).await.must();
+        assert_eq!(consent(&one).await, said);
+        assert_eq!((consent(&two).await, consent(&other).await), (Consent::Unknown, Consent::Unknown));
+    }
+    let nobody = Scope::new(one.tenant.clone(), "usr_nobody");
+    store.set_consent(&nobody, Consent::Given).await.must();
+    assert_eq!(store.user(&nobody).await.must(), None);
+
+    store.set_consent(&two, Consent::Refused).await.must();
+    store.transfer(&one.tenant, &new("trf_1", TransferKind::Merge, &two, &one, &[]), after(1)).await.must();
+    assert_eq!(consent(&one).await, Consent::Refused);
+    store.undo_transfer(&one.tenant, &"trf_1".into(), after(2)).await.must();
+    assert_eq!((consent(&one).await, consent(&two).await), (Consent::Given, Consent::Refused));
 }
