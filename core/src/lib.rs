@@ -11,6 +11,7 @@ pub mod engine;
 pub mod entropy;
 pub mod error;
 pub mod ingest;
+pub mod injection;
 pub mod job;
 pub mod layer;
 pub mod limit;

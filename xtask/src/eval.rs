@@ -20,6 +20,8 @@ enum What {
     Sectors,
     /// How well secrets are found in what callers say, and how often something harmless is taken for one
     Redaction,
+    /// How well orders to a model are told from what only looks like one
+    Injection,
     /// How well questions find the turns that answer them, on labelled calls, by the whole of ingest and recall
     Recall(Recall),
     /// How well memories are found by questions in other words
@@ -56,6 +58,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
         What::Conflicts => "conflicts",
         What::Sectors => "sectors",
         What::Redaction => "redaction",
+        What::Injection => "injection",
         What::Recall(recall) => return run_recall(workspace, &recall.set, recall.no_embedder, recall.learn),
         What::Paraphrase(asked) => return run_recall(workspace, &asked.set, asked.no_embedder, false),
     };

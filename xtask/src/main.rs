@@ -10,6 +10,7 @@ mod ci;
 mod codegen;
 mod coverage;
 mod eval;
+mod fuzz;
 mod http;
 mod lcov;
 mod process;
@@ -45,6 +46,8 @@ enum Chore {
     Coverage(coverage::Args),
     /// Measures quality on labelled examples
     Eval(eval::Args),
+    /// Feeds damaged inputs to whatever reads from outside: a minute a target, or as long as told
+    Fuzz(fuzz::Args),
     /// Measures a release build: latency, memory, start-up; or recall quality
     Bench(bench::Args),
     /// Runs the loop on a real language model, and measures how it reads calls
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&workspace),
         Chore::Coverage(args) => coverage::run(&workspace, args),
         Chore::Eval(args) => eval::run(&workspace, args),
+        Chore::Fuzz(args) => fuzz::run(&workspace, args),
         Chore::Bench(args) => bench::run(&workspace, args),
         Chore::Realmodel(args) => realmodel::run(&workspace, args),
     });
@@ -92,6 +96,8 @@ mod tests {
             "xtask eval extraction",
             "xtask eval conflicts",
             "xtask eval redaction",
+            "xtask eval injection",
+            "xtask fuzz --seconds 3600 --target event --seed 7",
             "xtask bench",
             "xtask bench --debug -- --callers 20 --seconds 2",
             "xtask bench recall --harness bench --mode turns,transcripts --splits dev",

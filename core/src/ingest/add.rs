@@ -1,6 +1,7 @@
 //! Memories that do not come from a transcript: written by the integrator, or said during the call.
 
 use super::{Ingest, index};
+use crate::injection::reads_like_an_order;
 use crate::job::{EmbedMemories, JobPayload, LinkMemories};
 use crate::{
     ConversationId, Error, IndexState, Memory, MemoryId, MemoryState, Origin, Provenance, Result, Scope, Sector,
@@ -69,7 +70,8 @@ impl NewMemory {
 
 impl Ingest {
     /// Writes memories, all or none, in the order given. When it answers they are found by the next question: by
-    /// words and vector, or by words alone while the embedder does not answer. Secrets in them are replaced by marks first.
+    /// words and vector, or by words alone while the embedder does not answer. Secrets in them are replaced by marks first. What an agent
+    /// had remembered and reads like an order to a model waits in quarantine.
     ///
     /// # Errors
     /// `Invalid`, naming the field, before anything is written; `Denied` where the caller does not agree to be remembered;
@@ -97,7 +99,11 @@ impl Ingest {
                 learnt_at: now,
                 reinforced_at: now,
                 decay_rate: new.decay_rate,
-                state: MemoryState::Active,
+                state: match new.origin {
+                    // The integrator's own word is no caller's; an agent's may be.
+                    Origin::Remembered if reads_like_an_order(&new.content) => MemoryState::Quarantined,
+                    _ => MemoryState::Active,
+                },
                 valid_to: None,
                 superseded_by: None,
                 corrected_at: None,

@@ -1,7 +1,7 @@
 //! The transcript is sealed, and what the extractor made of it is saved before anything else happens: a model
 //! never says the same thing twice, so a re-run reads instead of asking (and paying) again.
 
-use super::{Call, IngestConfig, outcomes};
+use super::{Call, IngestConfig, outcomes, quarantine};
 use crate::ai::Extractor;
 use crate::cost::{self, Account};
 use crate::crypt::{Purpose, Sealed};
@@ -111,6 +111,7 @@ pub(super) async fn checkpointed(
     // Saved with the rest: what was open then is not what is open when a walk is done again.
     let clean = engine.redaction.transcript(said);
     outcomes::add(engine, scope, &conversation.id, &clean, &mut extraction.candidates).await?;
+    quarantine::add(&clean, &mut extraction.candidates);
     let sealed = seal(engine, scope, conversation, &extraction)?;
     let saving = Conversation { extraction: Some(sealed), ..conversation.clone() };
     let stored = engine.memory.save_conversation(&scope.tenant, &saving).await?;

@@ -16,6 +16,7 @@ mod extract;
 mod index;
 mod link;
 mod outcomes;
+mod quarantine;
 mod rebuild;
 mod receipts;
 mod reconcile;

@@ -4,14 +4,16 @@ use super::{Ingest, MemoryPatch};
 use crate::crypt::Purpose;
 use crate::engine::Engine;
 use crate::text::words;
-use crate::{Candidate, ConversationId, Memory, MemoryId, Result, Review, ReviewDecision, ReviewWords, Scope};
+use crate::{
+    Candidate, ConversationId, Memory, MemoryId, MemoryState, Result, Review, ReviewDecision, ReviewWords, Scope,
+};
 use std::collections::HashSet;
 
 /// Share of a rejected sentence's words in a new one of the same call, from which on it says the same again.
 const SAID_AGAIN: f32 = 0.6;
 
 impl Ingest {
-    /// Notes that a memory stands as it is; answers it. With `label` its sentence is released as a labelled example.
+    /// Notes that a memory stands as it is, in quarantine or not; answers it. What was in quarantine is told from then on. With `label` its sentence is released as a labelled example.
     /// `None` when the caller has no such memory.
     ///
     /// # Errors
@@ -19,6 +21,9 @@ impl Ingest {
     pub async fn accept(&self, scope: &Scope, id: &MemoryId, label: bool) -> Result<Option<Memory>> {
         let Some(memory) = self.one(scope, id).await? else { return Ok(None) };
         self.judge(scope, &memory, ReviewDecision::Accept, label).await?;
+        if memory.state == MemoryState::Quarantined {
+            return self.restore(scope, id).await;
+        }
         Ok(Some(memory))
     }
 
@@ -31,6 +36,9 @@ impl Ingest {
         let patch = MemoryPatch { content: Some(content), ..MemoryPatch::default() };
         let Some(memory) = self.update(scope, id, patch).await? else { return Ok(None) };
         self.judge(scope, &memory, ReviewDecision::Edit, label).await?;
+        if memory.state == MemoryState::Quarantined {
+            return self.restore(scope, id).await;
+        }
         Ok(Some(memory))
     }
 

@@ -36,7 +36,7 @@ impl Ingest {
         }
         let current = |memory: &Memory| match memory.state {
             MemoryState::Archived => self.strengthened(memory).current(),
-            MemoryState::Active | MemoryState::Superseded => Standing::of(memory).current(),
+            MemoryState::Active | MemoryState::Superseded | MemoryState::Quarantined => Standing::of(memory).current(),
         };
         self.restand(scope, id, current).await
     }

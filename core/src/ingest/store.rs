@@ -1,6 +1,7 @@
 //! Candidates become rows of the truth.
 
 use super::extract::Extraction;
+use super::quarantine;
 use super::reject::Rejected;
 use super::speaker::{self, Spoken};
 use crate::ai::Classified;
@@ -33,6 +34,8 @@ pub(super) async fn write(
         if rejected.holds(&id, &candidate) {
             continue;
         }
+        let held = quarantine::holds(transcript, &candidate);
+        let state = if held { MemoryState::Quarantined } else { MemoryState::Active };
         memories.push(Memory {
             id,
             content: candidate.content,
@@ -44,7 +47,7 @@ pub(super) async fn write(
             learnt_at: now,
             reinforced_at: now,
             decay_rate: None,
-            state: MemoryState::Active,
+            state,
             valid_to: None,
             superseded_by: None,
             corrected_at: None,

@@ -41,11 +41,14 @@ pub enum Concern {
     Echo,
     /// The extractor was not sure.
     LowConfidence,
+    /// It reads like an order to a model, and is told to nobody until it is accepted.
+    Injection,
 }
 
 impl Concern {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Duplicate, Self::Stale, Self::Contradicted, Self::Echo, Self::LowConfidence];
+    pub const ALL: [Self; 6] =
+        [Self::Duplicate, Self::Stale, Self::Contradicted, Self::Echo, Self::LowConfidence, Self::Injection];
 
     /// The stable lower-case name.
     pub fn name(self) -> &'static str {
@@ -55,6 +58,7 @@ impl Concern {
             Self::Contradicted => "contradicted",
             Self::Echo => "echo",
             Self::LowConfidence => "low_confidence",
+            Self::Injection => "injection",
         }
     }
 }
@@ -77,7 +81,7 @@ pub(super) struct Examined {
     pub(super) reviewed: usize,
     /// Those that were never recalled.
     pub(super) never_recalled: Vec<MemoryId>,
-    /// Those of concern, by id, without the reviewed.
+    /// Those of concern, by id, without the reviewed; those in quarantine too.
     pub(super) findings: Vec<Finding>,
     /// Calls whose transcript or extraction could not be opened.
     pub(super) unreadable: usize,
@@ -85,9 +89,11 @@ pub(super) struct Examined {
 
 /// Examines at most so many of a caller's memories.
 pub(super) async fn examine(engine: &Engine, scope: &Scope, most: usize) -> Result<Examined> {
-    let memories = active(engine, scope, most.min(MOST_OF_CALLER)).await?;
+    let waiting = of_state(engine, scope, MemoryState::Quarantined, most.min(MOST_OF_CALLER)).await?;
+    let waiting = waiting.into_iter().map(|memory| Finding { memory, concerns: vec![Concern::Injection] });
+    let memories = of_state(engine, scope, MemoryState::Active, most.min(MOST_OF_CALLER)).await?;
     if memories.is_empty() {
-        return Ok(Examined::default());
+        return Ok(Examined { findings: in_order(waiting.collect()), ..Examined::default() });
     }
     let ids: Vec<MemoryId> = memories.iter().map(|memory| memory.id.clone()).collect();
     let reviews = engine.memory.reviews(scope).await?;
@@ -122,7 +128,7 @@ pub(super) async fn examine(engine: &Engine, scope: &Scope, most: usize) -> Resu
         sampled: memories.len(),
         reviewed: ids.iter().filter(|id| judged.contains(*id)).count(),
         never_recalled: ids.into_iter().filter(|id| !recalled.contains(id)).collect(),
-        findings: findings(memories, concerns, &judged),
+        findings: in_order(findings(memories, concerns, &judged).into_iter().chain(waiting).collect()),
         unreadable,
     })
 }
@@ -132,18 +138,21 @@ fn findings(
     mut concerns: BTreeMap<MemoryId, Vec<Concern>>,
     judged: &HashSet<MemoryId>,
 ) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = memories
+    memories
         .into_iter()
         .filter(|memory| !judged.contains(&memory.id))
         .filter_map(|memory| Some(Finding { concerns: concerns.remove(&memory.id)?, memory }))
-        .collect();
+        .collect()
+}
+
+fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|a, b| a.memory.id.cmp(&b.memory.id));
     findings
 }
 
 /// The latest so many, earliest learnt first, so that of two that say the same the newer one is the repetition.
-async fn active(engine: &Engine, scope: &Scope, most: usize) -> Result<Vec<Memory>> {
-    let filter = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
+async fn of_state(engine: &Engine, scope: &Scope, state: MemoryState, most: usize) -> Result<Vec<Memory>> {
+    let filter = MemoryFilter { states: vec![state], ..MemoryFilter::default() };
     let mut memories: Vec<Memory> = Vec::new();
     let mut cursor = None;
     while memories.len() < most {

@@ -1,6 +1,7 @@
 //! Sentences fit to be spoken, without a model.
 
 use super::evidence::cost;
+use crate::injection::for_prompt;
 use crate::{Excerpt, Hit, Memory, Mode, Recalled, Sector, Speaker, StepTimes};
 
 /// Memories in a summary at the most: more than three facts in one breath are not understood.
@@ -8,6 +9,10 @@ const MAX_SENTENCES: usize = 3;
 
 /// What an empty answer says.
 const NOTHING: &str = "Nothing is remembered about that.";
+
+/// Characters of a memory or a turn, and of a name, in a prompt at the most.
+const MOST_CHARS: usize = 1_000;
+pub(super) const MOST_NAME_CHARS: usize = 80;
 
 /// What goes before what was archived.
 const FROM_LONG_AGO: &str = "From long ago, and perhaps no longer so:";
@@ -66,7 +71,8 @@ pub(super) fn summary(hits: &[Hit], faded: bool, shared: bool) -> String {
 
 /// One memory as a sentence: capitalised, ended, and dated when it is an event whose words hold no date.
 pub(crate) fn sentence(memory: &Memory) -> String {
-    let text = memory.content.trim().trim_end_matches(['.', ' ']);
+    let text = for_prompt(&memory.content, MOST_CHARS);
+    let text = text.trim_end_matches(['.', ' ']);
     let mut sentence = capitalised(text);
     if memory.sector == Sector::Episodic && !mentions_a_year(text) {
         sentence.push_str(&format!(" ({})", spoken_date(memory.occurred_at)));
@@ -80,7 +86,7 @@ pub(crate) fn sentence(memory: &Memory) -> String {
 /// As [`sentence`]; on a line that several people use with the name of whoever said it, where it is known: "Tom: …".
 pub(crate) fn said_by(memory: &Memory, shared: bool) -> String {
     match memory.speaker.as_deref().filter(|_| shared) {
-        Some(speaker) => format!("{speaker}: {}", sentence(memory)),
+        Some(speaker) => format!("{}: {}", for_prompt(speaker, MOST_NAME_CHARS), sentence(memory)),
         None => sentence(memory),
     }
 }
@@ -91,7 +97,7 @@ fn quotation(excerpt: &Excerpt) -> String {
         Speaker::User => "the caller",
         Speaker::Agent => "the agent",
     };
-    let said = excerpt.text.trim();
+    let said = for_prompt(&excerpt.text, MOST_CHARS);
     let end = if said.ends_with(['.', '!', '?', '…']) { "" } else { "." };
     format!("On {} {who} said: {said}{end}", spoken_date(excerpt.said_at))
 }

@@ -1,16 +1,20 @@
 //! What the agent is told before the call begins.
 
-use super::answer::{said_by, spoken_date};
+use super::answer::{MOST_NAME_CHARS, said_by, spoken_date};
 use super::config::RecallConfig;
 use super::matters;
 use crate::decay::DecayRates;
 use crate::engine::Engine;
 use crate::ingest::same_person;
+use crate::injection::for_prompt;
 use crate::store::MemoryFilter;
 use crate::{Memory, MemoryId, MemoryKind, MemoryState, PageRequest, Result, Scope, Timestamp};
 
 /// Memories looked at to choose from: the newest so many.
 const LOOKED_AT: usize = 200;
+
+/// Characters of a matter that a greeting asks after.
+const MOST_MATTER_CHARS: usize = 200;
 
 /// The initiation webhook's variables, apart from ids and tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +57,12 @@ pub(super) async fn introduce(engine: &Engine, config: &RecallConfig, scope: &Sc
     let filter = MemoryFilter { states: vec![MemoryState::Active], ..MemoryFilter::default() };
     let newest = engine.memory.list_memories(scope, &filter, &PageRequest::first(LOOKED_AT)).await?.items;
     if user.call_count == 0 && newest.is_empty() {
-        let name = if user.shared { String::new() } else { user.name };
+        let name = if user.shared { String::new() } else { for_prompt(&user.name, MOST_NAME_CHARS) };
         return Ok(Introduction { name, ..Introduction::neutral(config) });
     }
     // On a line that several people use nobody knows who it is before they have spoken.
     let people = if user.shared { people(&user.name, &newest) } else { Vec::new() };
-    let name = if user.shared { String::new() } else { user.name };
+    let name = if user.shared { String::new() } else { for_prompt(&user.name, MOST_NAME_CHARS) };
     let now = engine.clock.now();
     let (open, mut others) = choose(newest, config.context_memories, &engine.decay.per_day, now);
     if user.shared {
@@ -87,7 +91,7 @@ fn greeting(config: &RecallConfig, name: &str, open: &[Memory]) -> String {
     let asking = if name.is_empty() { &config.greeting_known_open } else { &config.greeting_named_open };
     let matter = open.iter().find_map(matters::asked_after).filter(|_| !asking.is_empty());
     let template = if matter.is_some() { asking } else { plain };
-    template.replace("{name}", name).replace("{matter}", &matter.unwrap_or_default())
+    template.replace("{name}", name).replace("{matter}", &for_prompt(&matter.unwrap_or_default(), MOST_MATTER_CHARS))
 }
 
 /// The names that were given on a line, its owner's first, each person once.

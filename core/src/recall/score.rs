@@ -60,9 +60,10 @@ pub(super) fn sort(hits: &mut [Hit]) {
 /// Only current truth; or, as of a moment, what was true then as far as it was known, whatever took its place since.
 pub(super) fn may_be_shown(memory: &Memory, query: &RecallQuery) -> bool {
     let sector = query.sectors.is_empty() || query.sectors.contains(&memory.sector);
-    let current = memory.state != MemoryState::Superseded;
+    let current = memory.state.stands();
     let shown = match query.as_of {
         None => current,
+        Some(_) if memory.state == MemoryState::Quarantined => false,
         Some(then) => memory.learnt_at <= then && memory.valid_to.map_or(current, |end| then < end),
     };
     sector && shown

@@ -13,6 +13,10 @@ const WORDS_BESIDE: usize = 8;
 const WORDS_BETWEEN: usize = 12;
 /// Longest number there is: an IBAN.
 const LONGEST: usize = 34;
+/// Secrets that are looked for again.
+const MOST_KNOWN: usize = 100;
+/// Pieces of one number at the most.
+const PIECES: usize = 40;
 
 /// What is said between the pieces of a number.
 const JOINING: [&str; 52] = [
@@ -181,8 +185,12 @@ impl Finder<'_> {
                 Some(Context::Card) => 12,
                 _ => continue,
             };
-            let chain: Vec<&Run> =
-                chains.from(at).map(|at| &stretches[at]).take_while(|run| !run.is(Context::Harmless)).collect();
+            let chain: Vec<&Run> = chains
+                .from(at)
+                .map(|at| &stretches[at])
+                .take_while(|run| !run.is(Context::Harmless))
+                .take(PIECES)
+                .collect();
             if chain.iter().map(|run| run.symbols.len()).sum::<usize>() >= least {
                 for run in chain.into_iter().filter(|run| run.symbols.len() > 1) {
                     if !self.is_taken(run) {
@@ -220,7 +228,7 @@ impl Finder<'_> {
                 self.take(run, SecretKind::NationalId);
             }
             let Some(said) = run.context.filter(|said| said.context == Context::SocialSecurity) else { continue };
-            let chain: Vec<&Run> = chains.from(at).map(|at| &stretches[at]).collect();
+            let chain: Vec<&Run> = chains.from(at).take(PIECES).map(|at| &stretches[at]).collect();
             let length: usize = chain.iter().map(|run| run.symbols.len()).sum();
             // Its end alone proves who somebody is.
             let asked = &self.call.turns[said.turn].tokens;
@@ -262,7 +270,13 @@ impl Finder<'_> {
 
     /// What was said to be a secret is one wherever it is repeated: "so four two seven one, yes?"
     fn repeated(&mut self) {
-        let known = self.known.clone();
+        let mut known = self.known.clone();
+        known.sort();
+        known.dedup();
+        known.truncate(MOST_KNOWN);
+        if known.is_empty() {
+            return;
+        }
         for run in &self.call.runs {
             let text = run.text();
             if text.len() < 4 || self.is_taken(run) || run.is(Context::Harmless) || ends_a_card(self.call, run) {
@@ -297,7 +311,8 @@ fn gather(runs: &[Run], chain: impl Iterator<Item = usize>, from: usize) -> Vec<
     let mut length = 0;
     for (place, at) in chain.enumerate() {
         let run = &runs[at];
-        let piece = if place == 0 { run.part(from..run.symbols.len()) } else { run.clone() };
+        let from = if place == 0 { from } else { 0 };
+        let piece = run.part(from..run.symbols.len().min(from + LONGEST));
         length += piece.symbols.len();
         pieces.push(piece);
         if length >= LONGEST {
@@ -351,7 +366,7 @@ fn segments(call: &Call, run: &Run) -> Vec<Run> {
     cuts.push(run.symbols.len());
     let mut parts = vec![run.clone()];
     for (place, from) in cuts.iter().enumerate() {
-        for to in cuts[place + 1..].iter().filter(|to| (9..=16).contains(&(*to - from))) {
+        for to in cuts[place + 1..].iter().take_while(|to| *to - from <= 16).filter(|to| *to - from >= 9) {
             parts.push(run.part(*from..*to));
         }
     }

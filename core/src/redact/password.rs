@@ -4,9 +4,12 @@ use super::context::{Context, Term};
 use super::run::Call;
 use super::token::{Part, Token};
 use super::{Secret, SecretKind};
+use std::collections::HashSet;
 
 /// Words of a password at the most: a passphrase.
 const LONGEST: usize = 8;
+/// Passwords that are looked for again.
+const MOST_KNOWN: usize = 50;
 /// Turns until an answer: "one moment" may come before it.
 const ANSWER_WITHIN: usize = 3;
 
@@ -143,8 +146,13 @@ pub(super) fn find(call: &Call) -> Vec<Secret> {
             }
         }
     }
-    let repeated: Vec<Secret> = found.iter().flat_map(|secret| repeated(call, secret)).collect();
-    found.extend(repeated);
+    let mut phrases: HashSet<(usize, Vec<&str>)> = HashSet::new();
+    for secret in &found {
+        if phrases.len() < MOST_KNOWN {
+            phrases.insert((secret.turn, words(call, secret)));
+        }
+    }
+    found.extend(phrases.iter().flat_map(|(turn, words)| repeated(call, *turn, words)));
     found
 }
 
@@ -239,22 +247,24 @@ fn is_no_password(token: &Token) -> bool {
     !odd && (participle || NO_PASSWORD.split_whitespace().any(|word| word == token.word))
 }
 
+/// The words of a password.
+fn words<'a>(call: &'a Call, secret: &Secret) -> Vec<&'a str> {
+    let tokens = &call.turns[secret.turn].tokens;
+    let first = tokens.partition_point(|token| token.span.start < secret.span.start);
+    let within = tokens[first..].iter().take_while(|token| token.span.end <= secret.span.end);
+    within.map(|token| token.word.as_str()).collect()
+}
+
 /// The same words again, in the turns just after: "monkey, got it".
-fn repeated(call: &Call, secret: &Secret) -> Vec<Secret> {
-    let first = &call.turns[secret.turn].tokens;
-    let said: Vec<&str> = first
-        .iter()
-        .filter(|token| token.span.start >= secret.span.start && token.span.end <= secret.span.end)
-        .map(|token| token.word.as_str())
-        .collect();
-    let long = said.iter().map(|word| word.len()).sum::<usize>() >= 4;
+fn repeated(call: &Call, turn: usize, words: &[&str]) -> Vec<Secret> {
     let mut found = Vec::new();
-    for at in (secret.turn..call.turns.len()).take(ANSWER_WITHIN).filter(|_| long) {
-        let tokens = &call.turns[at].tokens;
-        for from in 0..tokens.len() {
-            let Some(window) = tokens.get(from..from + said.len()) else { break };
-            if window.iter().map(|token| token.word.as_str()).eq(said.iter().copied()) {
-                let span = call.bytes(at, from..from + said.len());
+    if words.iter().map(|word| word.len()).sum::<usize>() < 4 {
+        return found;
+    }
+    for at in (turn..call.turns.len()).take(ANSWER_WITHIN) {
+        for (from, window) in call.turns[at].tokens.windows(words.len()).enumerate() {
+            if window.iter().map(|token| token.word.as_str()).eq(words.iter().copied()) {
+                let span = call.bytes(at, from..from + words.len());
                 found.push(Secret { turn: at, span, kind: SecretKind::Password });
             }
         }

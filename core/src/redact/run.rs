@@ -7,6 +7,8 @@ use std::ops::Range;
 
 /// So many words before a number can say what it is.
 const NEAR: usize = 14;
+/// So far it says it at the most, over other numbers.
+const FAR: usize = 100;
 /// So many turns back a question can have asked for it.
 const TURNS_BACK: usize = 8;
 /// A turn of more words than this, and without a term, changes the subject.
@@ -53,7 +55,8 @@ impl Run {
 
     /// A part of it.
     pub(super) fn part(&self, symbols: Range<usize>) -> Self {
-        Self { symbols: self.symbols[symbols].to_vec(), ..self.clone() }
+        let symbols = self.symbols[symbols].to_vec();
+        Self { turn: self.turn, symbols, plus: self.plus, context: self.context }
     }
 
     pub(super) fn first(&self) -> usize {
@@ -117,7 +120,8 @@ impl Call {
             return said(term.context, term.from - run.last());
         }
         // "Sixteen digits" is no digits: a term may be made of symbols.
-        let before = turn.terms.iter().rev().find(|term| term.to <= run.first());
+        let before = turn.terms[..turn.terms.partition_point(|term| term.to <= run.first())].last();
+        let before = before.filter(|term| run.first() - term.to <= FAR);
         if let Some(term) = before.filter(|term| run.first() - term.to <= self.reach(run.turn, term, run.first())) {
             if term.context == Context::Harmless && self.has_its_number(run.turn, term, run.first()) {
                 return None;
@@ -147,7 +151,10 @@ impl Call {
         let joins = |token: &Token| {
             token.is(&["is", "are", "was", "that's", "it's", "that", "it", "my", "the", "our", "a", "your"])
         };
-        let term = turn.terms.iter().find(|term| term.from >= from)?;
+        let term = turn.terms.get(turn.terms.partition_point(|term| term.from < from))?;
+        if term.from - from > NEAR {
+            return None;
+        }
         let between = &turn.tokens[from..term.from];
         let joined =
             between.iter().any(|token| token.is(&["is", "that's", "it's", "was", "are"])) && between.iter().all(joins);
@@ -192,10 +199,11 @@ pub(super) fn symbols_of(text: &str) -> String {
 fn runs(tokens: &[Token], terms: &[Term]) -> Vec<Run> {
     let mut found: Vec<Run> = Vec::new();
     let mut open = Open::default();
+    let mut in_term = vec![false; tokens.len()];
+    terms.iter().for_each(|term| in_term[term.from..term.to].fill(true));
     for (at, token) in tokens.iter().enumerate() {
-        let in_term = terms.iter().any(|term| (term.from..term.to).contains(&at));
         match &token.part {
-            _ if in_term => {
+            _ if in_term[at] => {
                 open.close(&mut found);
                 continue;
             }

@@ -1,6 +1,8 @@
 //! A text as tokens, and what each adds to a number or code: "double four" two digits, "charlie" a letter, "um" nothing.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// What a token is to somebody who takes down a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,25 +203,23 @@ fn lone_letters(text: &str, found: &mut [Token]) {
     }
 }
 
+/// What words add, by themselves.
+static WORDS: LazyLock<HashMap<&'static str, Part>> = LazyLock::new(|| {
+    let mut words: HashMap<&str, Part> = FILLERS.into_iter().map(|word| (word, Part::Filler)).collect();
+    words.extend((0..).zip(SMALL).map(|(value, word): (u32, _)| (word, Part::Symbols(value.to_string()))));
+    words.extend((2..).zip(TENS).map(|(ten, word): (u32, _)| (word, Part::Tens((ten * 10).to_string()))));
+    words.extend(SPELLING.map(|(word, letter)| (word, Part::Symbols(letter.to_string()))));
+    words.extend(["oh", "o", "nought", "naught"].map(|word| (word, Part::Symbols("0".to_owned()))));
+    words.extend(
+        [("double", 2), ("triple", 3), ("treble", 3), ("quadruple", 4)].map(|(word, n)| (word, Part::Times(n))),
+    );
+    words.extend([("hundred", 2), ("thousand", 3)].map(|(word, count)| (word, Part::Noughts(count))));
+    words
+});
+
 fn part(text: &str, word: &str) -> Part {
-    match word {
-        "oh" | "o" | "nought" | "naught" => return Part::Symbols("0".to_owned()),
-        "double" => return Part::Times(2),
-        "triple" | "treble" => return Part::Times(3),
-        "quadruple" => return Part::Times(4),
-        "hundred" => return Part::Noughts(2),
-        "thousand" => return Part::Noughts(3),
-        _ if FILLERS.contains(&word) => return Part::Filler,
-        _ => {}
-    }
-    if let Some(value) = SMALL.iter().position(|small| *small == word) {
-        return Part::Symbols(value.to_string());
-    }
-    if let Some(value) = TENS.iter().position(|tens| *tens == word) {
-        return Part::Tens(((value + 2) * 10).to_string());
-    }
-    if let Some((_, letter)) = SPELLING.iter().find(|(spelled, _)| *spelled == word) {
-        return Part::Symbols(letter.to_string());
+    if let Some(part) = WORDS.get(word) {
+        return part.clone();
     }
     if word.contains('-')
         && let Some(symbols) = hyphened(word)

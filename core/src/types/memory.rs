@@ -89,6 +89,8 @@ pub enum MemoryState {
     Superseded,
     /// Faded; found only when asked for, or when nothing else matches.
     Archived,
+    /// It reads like an order to a model, and waits for a person to accept or reject it; no agent is told of it.
+    Quarantined,
 }
 
 impl MemoryState {
@@ -98,7 +100,13 @@ impl MemoryState {
             Self::Active => "active",
             Self::Superseded => "superseded",
             Self::Archived => "archived",
+            Self::Quarantined => "quarantined",
         }
+    }
+
+    /// Whether it may be told: it stands, in sight or not.
+    pub fn stands(self) -> bool {
+        matches!(self, Self::Active | Self::Archived)
     }
 }
 

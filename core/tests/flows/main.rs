@@ -10,6 +10,7 @@ mod erasure;
 mod evidence;
 mod identity;
 mod ingest;
+mod injection;
 mod links;
 mod passage;
 mod prompt;

@@ -39,7 +39,7 @@ pub struct QualityView {
     pub unreadable_conversations: u64,
     /// Memories that were never given to an agent; null where no receipts are kept (`receipts.keep_days` is 0).
     pub never_recalled: Option<TallyView>,
-    /// `duplicate`, `stale`, `contradicted`, `echo` and `low_confidence`; a memory may be of several concerns.
+    /// `duplicate`, `stale`, `contradicted`, `echo`, `low_confidence` and `injection`; a memory may be of several concerns.
     pub concerns: BTreeMap<&'static str, TallyView>,
 }
 

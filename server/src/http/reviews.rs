@@ -19,7 +19,7 @@ pub struct ReviewItem {
     /// The memory.
     #[serde(flatten)]
     pub memory: MemoryView,
-    /// `duplicate`, `stale`, `contradicted`, `echo` or `low_confidence`; at least one.
+    /// `duplicate`, `stale`, `contradicted`, `echo`, `low_confidence` or `injection`; at least one.
     pub reasons: Vec<&'static str>,
 }
 

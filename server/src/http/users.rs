@@ -78,7 +78,7 @@ pub struct MemoriesQuery {
     /// Only this sector.
     #[param(value_type = Option<String>)]
     pub sector: Option<Sector>,
-    /// Only this state: active, superseded or archived.
+    /// Only this state: active, superseded, archived or quarantined.
     #[param(value_type = Option<String>)]
     pub state: Option<MemoryState>,
     /// Items, 1 to 1,000; 50 unless told.

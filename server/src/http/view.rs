@@ -60,7 +60,7 @@ pub struct MemoryView {
     pub reinforced_at: DateTime<Utc>,
     /// Its own decay per day; null for the sector's.
     pub decay_rate: Option<f64>,
-    /// `active`, `superseded` or `archived`.
+    /// `active`, `superseded`, `archived` or `quarantined`.
     pub state: &'static str,
     /// Until when it was true; null for what still is.
     pub valid_to: Option<DateTime<Utc>>,

@@ -148,28 +148,7 @@ pub(super) fn clean(text: &str) -> String {
 
 /// As [`clean`], with letters of other scripts that look Latin replaced: only to recognise what is disguised.
 pub(super) fn unmasked(text: &str) -> String {
-    let latin = |c| match c {
-        'а' | 'α' => 'a',
-        'е' | 'ε' => 'e',
-        'о' | 'ο' => 'o',
-        'р' | 'ρ' => 'p',
-        'с' => 'c',
-        'у' | 'υ' => 'y',
-        'х' | 'χ' => 'x',
-        'і' | 'ι' => 'i',
-        'ѕ' => 's',
-        'ј' => 'j',
-        'ո' => 'n',
-        'ԁ' => 'd',
-        'м' => 'm',
-        'т' | 'τ' => 't',
-        'к' | 'κ' => 'k',
-        'в' => 'b',
-        'н' => 'h',
-        'ʏ' => 'y',
-        c => c,
-    };
-    clean(text).to_lowercase().chars().map(latin).collect()
+    clean(text).to_lowercase().chars().map(crate::injection::latin).collect()
 }
 
 /// Words and numbers, in order.

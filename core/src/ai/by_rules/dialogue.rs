@@ -4,6 +4,7 @@ use super::dates::{Anchor, Tense, full};
 use super::draft::{Context, Draft};
 use super::sentence::{self, Clause, pattern};
 use super::{complaints, contact, facts, feelings, names, orders, preferences, promises, requests, words};
+use crate::injection::reads_like_an_order;
 use crate::{Candidate, MemoryKind, Speaker, Transcript};
 
 /// What the agent's last question is after.
@@ -63,14 +64,6 @@ pattern!(
     r"(?i)^(?:yes |yeah |yep )?(?:yes|yeah|yep|yup|correct|right|exactly|absolutely|indeed|precisely|definitely|it is|i do|i am|(?:that(?:'s| is)|you(?:'re| are)) (?:right|correct|true|it|me|still right|still correct))\W*$"
 );
 pattern!(ARTICLE_NOUN, r"(?i)^(?:an?|the|my) .+");
-pattern!(
-    pub(super) INJECTED,
-    r"(?ix)\b(?:ignore|disregard|forget|override|bypass|overwrite)\b.{0,40}\b(?:instructions?|rules?|prompts?|guidelines?|guardrails?|system|programming|restrictions?)\b
-      |\bsystem\ ?(?:prompt|message)\b|^\W*(?:system|assistant|developer)\s*:|\b(?:developer|admin(?:istrator)?|god|debug|jailbreak)\ mode\b|\byou\ are\ now\b
-      |\b(?:pretend|act)\ (?:to\ be|as\ if\ you|as\ an?\ (?:ai|admin|unrestricted))|<\|?\w+\|?>|\badmin(?:istrator)?\ (?:rights?|access|privileges?)\b
-      |\bnew\ instructions?\b|\b(?:remember|store|save|note)\ (?:this\ |that\ )?(?:for\ (?:all|every)|the\ (?:caller|user)\ (?:is|has))\b|\{\{|\[/?inst"
-);
-
 /// The candidates of a call, in order of their turns, not yet settled.
 pub(super) fn read(call: &Transcript) -> Vec<Candidate> {
     let anchor = Anchor::of(call);
@@ -110,7 +103,7 @@ impl Walk<'_> {
     }
 
     fn user(&mut self, index: u32, text: &str) {
-        if INJECTED.is_match(text) {
+        if reads_like_an_order(text) {
             self.asked = None;
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::dates::{Anchor, Tense, full, tense};
 use super::sentence::pattern;
-use super::{dates, dialogue, draft, numbers, words};
+use super::{dates, draft, numbers, words};
 use crate::{MemoryKind, Sector, Timestamp, Transcript};
 use chrono::{NaiveDate, TimeDelta};
 
@@ -116,7 +116,7 @@ pub(in crate::ai) fn spoken(day: NaiveDate) -> String {
 
 /// Whether a text gives orders to a model instead of telling something.
 pub(in crate::ai) fn is_an_order(text: &str) -> bool {
-    dialogue::INJECTED.is_match(text)
+    crate::injection::reads_like_an_order(text)
 }
 
 /// Whether an answer says yes.

@@ -172,11 +172,11 @@ impl Ingest {
         Ok(repeats.iter().any(|memory| memory.provenance.conversation_id.as_ref() == Some(call)))
     }
 
-    /// The memory, if it has not given way: what was archived is only out of sight, and is repeated or corrected like
+    /// The memory, if it has not given way and is not in quarantine: what was archived is only out of sight, and is repeated or corrected like
     /// any other.
     async fn standing(&self, scope: &Scope, id: &MemoryId) -> Result<Option<Memory>> {
         let found = self.engine.memory.memories(scope, std::slice::from_ref(id)).await?.into_iter().next();
-        Ok(found.filter(|memory| memory.state != MemoryState::Superseded))
+        Ok(found.filter(|memory| memory.state.stands()))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::ingest::outcomes;
 use crate::recall::CallerCache;
 use crate::store::KeywordQuery;
-use crate::{Memory, MemoryId, MemoryState, Result, Scope};
+use crate::{Memory, MemoryId, Result, Scope};
 use std::collections::HashMap;
 
 /// So many times the wanted number are looked up, since what was superseded stays indexed.
@@ -45,7 +45,7 @@ pub(super) async fn find(
         by_words.into_iter().map(|found| found.id).collect(),
     ] {
         let current = current(engine, scope, &ids).await?;
-        let others = current.into_iter().filter(|(m, _)| m.state != MemoryState::Superseded && m.id != memory.id);
+        let others = current.into_iter().filter(|(m, _)| m.state.stands() && m.id != memory.id);
         for (memory, found) in others.take(config.candidates) {
             if neighbours.iter().all(|known| known.memory.id != memory.id) {
                 let close = close.get(&found).copied().unwrap_or_default();

@@ -5,6 +5,7 @@
 //! the recall benchmark the two wider fields are worth eight points of recall@5, more than any embedder.
 
 use super::{SpokenCall, SpokenTurn};
+use crate::injection::reads_like_an_order;
 use crate::text::{plain, words};
 use crate::{ConversationId, Speaker, Transcript};
 use std::collections::{BTreeSet, HashMap};
@@ -60,7 +61,8 @@ impl TurnIndex {
         self.callers.extend(plain(caller).filter(|part| part.len() > 1));
         self.agents.extend(plain(agent).filter(|part| part.len() > 1));
         for (turn, said) in transcript.turns.iter().enumerate() {
-            if !said.text.chars().any(char::is_alphanumeric) {
+            // What reads like an order to a model is no evidence of anything.
+            if !said.text.chars().any(char::is_alphanumeric) || reads_like_an_order(&said.text) {
                 continue;
             }
             let name = match said.speaker {

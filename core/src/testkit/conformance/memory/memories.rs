@@ -54,7 +54,10 @@ pub async fn a_memory_comes_back_as_it_was_written(store: Arc<dyn MemoryStore>) 
     for (i, kind) in kinds.into_iter().enumerate() {
         written.push(Memory { kind, ..memory(&format!("mem_kind{i}"), "x") });
     }
-    for (i, state) in [MemoryState::Active, MemoryState::Superseded, MemoryState::Archived].into_iter().enumerate() {
+    for (i, state) in [MemoryState::Active, MemoryState::Superseded, MemoryState::Archived, MemoryState::Quarantined]
+        .into_iter()
+        .enumerate()
+    {
         written.push(Memory { state, ..memory(&format!("mem_state{i}"), "x") });
     }
     for (i, origin) in [Origin::Extracted, Origin::Remembered, Origin::Api].into_iter().enumerate() {
