@@ -110,6 +110,7 @@ impl Home {
             transcript: Some(Transcript { started_at, ..turns }),
             started_at,
             duration_secs: Some(60),
+            consent: None,
             received_at: now,
         };
         running.app.ingest.call(&tenant(), call).await.expect("it is learnt");

@@ -1,8 +1,8 @@
 //! The whole application, quickly: the real router and worker on in-memory stores and fake models.
 
+mod audit;
 mod backup;
 mod backup_home;
-mod audit;
 mod conflicts;
 mod consent;
 mod costs;
