@@ -205,7 +205,8 @@ mod tests {
     static MIGRATOR: Migrator = sqlx::migrate!();
 
     /// Bytes that are not sealed: hashes and vectors.
-    const PLAIN: [(&str, &str); 6] = [
+    const PLAIN: [(&str, &str); 7] = [
+        ("audit", "person"),
         ("embeddings", "key"),
         ("embeddings", "vector"),
         ("erasures", "person"),

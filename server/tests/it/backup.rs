@@ -109,7 +109,7 @@ async fn a_ledger_that_is_older_or_was_changed_is_refused() {
     let error = home.restore("new", "backup", Some("early")).await.expect_err("it is older");
     is(&error, ErrorKind::Config, &["--ledger", "older", "--ledger-only"]);
     home.write_ledger("old", "late").await.expect("a ledger");
-    edit(&home.path("late"), |text| text.replace("\"erasures\": []", "\"erasures\": [ ]").replace("20", "21"));
+    edit(&home.path("late"), |text| text.replacen("\"created_at\": \"2", "\"created_at\": \"3", 1));
     let error = home.restore("new", "backup", Some("late")).await.expect_err("it was changed");
     is(&error, ErrorKind::Corrupt, &["ledger", "signature"]);
     home.write_ledger("old", "late").await.expect("a ledger, in place of the other");
