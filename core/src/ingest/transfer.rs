@@ -165,6 +165,8 @@ impl Ingest {
     }
 
     async fn carry_out(&self, tenant: &TenantId, new: &NewTransfer) -> Result<Transfer> {
+        // Written later they would stay behind, under a name that is nobody's any more.
+        self.keep_receipts().await;
         let done = self.engine.memory.transfer(tenant, new, self.engine.clock.now()).await?;
         report(&done);
         if done.kind == TransferKind::Split {

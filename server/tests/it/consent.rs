@@ -45,7 +45,7 @@ async fn one_who_refused_is_a_stranger_to_every_agent_until_they_agree() {
         (&told["memory_context"], &told["memory_is_returning"], &told["memory_call_count"]),
         (&json!(""), &json!(false), &json!(0))
     );
-    let query = json!({"query": "What does she keep?", "conversation_id": "conv_2"});
+    let query = json!({"query": "What is on the roof?", "conversation_id": "conv_2"});
     let answer = hark.ask(query.clone()).await;
     assert_eq!(answer["summary"], "Nothing is remembered about that.");
     assert!(!answer.to_string().contains("bees"), "{answer}");

