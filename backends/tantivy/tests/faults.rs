@@ -275,7 +275,7 @@ async fn optimising_merges_keeps_everything_and_is_nothing_the_second_time() {
 }
 
 /// Deleted documents whose words the segments still hold, and the segments.
-fn deleted(folder: &std::path::Path) -> (u32, usize) {
+fn deleted(folder: &Path) -> (u32, usize) {
     let metas = tantivy::Index::open_in_dir(folder).unwrap().searchable_segment_metas().unwrap();
     (metas.iter().map(|meta| meta.num_deleted_docs()).sum(), metas.len())
 }

@@ -82,6 +82,7 @@ fn call() -> Call {
         started_at: start(),
         duration_secs: Some(60),
         received_at: start(),
+        consent: None,
     }
 }
 

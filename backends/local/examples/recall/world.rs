@@ -90,6 +90,7 @@ impl World {
                 started_at: call.started_at,
                 duration_secs: None,
                 received_at: call.started_at,
+                consent: None,
             };
             self.ingest.call(&tenant(), call).await?;
         }
