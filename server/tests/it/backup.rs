@@ -20,7 +20,6 @@ fn edit(file: &Path, change: impl FnOnce(String) -> String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "fails: a later hit differs after the restore; not understood yet"]
 async fn every_recall_is_the_same_after_a_restore_into_an_empty_folder() {
     let home = Home::new();
     let running = home.populated("old").await;

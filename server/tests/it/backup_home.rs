@@ -18,6 +18,7 @@ use hark_server::spaces::OtherSpace;
 use hark_server::wiring::Surroundings;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,12 +28,12 @@ pub(crate) const NUMBERS: [&str; 4] = ["+4930111111", "+4930222222", "+493033333
 const THINGS: [&str; 8] = ["apricots", "bees", "candles", "drums", "eels", "ferns", "gravel", "honey"];
 const PLACES: [&str; 3] = ["on the roof", "in the cellar", "at 12 Mill Lane in Leeds"];
 
-/// What a caller is told, without what depends on the hour.
+/// What a caller is told, without what depends on the hour: what is as good as something else may stand before or after it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
     question: String,
-    summary: String,
-    pub(crate) hits: Vec<(String, String, Option<String>)>,
+    pub(crate) hits: BTreeSet<(String, String)>,
+    said: BTreeSet<String>,
     degraded: Option<&'static str>,
 }
 
@@ -132,16 +133,17 @@ impl Home {
             };
             let scope = Scope { tenant: tenant(), caller: user.id };
             for thing in THINGS.into_iter().chain(PLACES).chain(["yellow submarine", "order number"]) {
-                let question = RecallQuery::new(format!("What about {thing}?"));
+                // More than anybody has, so that nothing falls out for being as good as something else.
+                let question = RecallQuery { limit: 20, ..RecallQuery::new(format!("What about {thing}?")) };
                 let told = running.app.recall.ask(&scope, &question).await.expect("an answer");
                 let hit = |hit: &hark_core::Hit| {
                     let id = hit.memory().map_or_else(String::new, |memory| memory.id.to_string());
-                    (id, hit.content().to_owned(), hit.excerpt().map(|excerpt| excerpt.text.clone()))
+                    (id, hit.content().to_owned())
                 };
                 answers.push(Answer {
                     question: format!("{number} {}", question.text),
-                    summary: told.summary.clone(),
                     hits: told.hits.iter().map(hit).collect(),
+                    said: told.hits.iter().filter_map(|hit| Some(hit.excerpt()?.text.clone())).collect(),
                     degraded: told.degraded,
                 });
             }

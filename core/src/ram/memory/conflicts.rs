@@ -1,7 +1,9 @@
 //! What was decided about two memories, and what took whose place.
 
+use super::super::page::latest_first;
 use super::state::State;
-use crate::{Change, Conflict, Memory, MemoryId, MemoryState, Scope, Standing};
+use crate::store::ConflictFilter;
+use crate::{Change, Conflict, Memory, MemoryId, MemoryState, Page, PageRequest, Result, Scope, Standing, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
@@ -47,6 +49,29 @@ impl State {
         let mut history: Vec<Memory> = met.into_iter().filter_map(|id| own.get(id)).cloned().collect();
         history.sort_by(|x, y| (x.learnt_at, &x.id).cmp(&(y.learnt_at, &y.id)));
         history
+    }
+
+    pub(super) fn conflicts_between(&self, scope: &Scope, ends: &[MemoryId]) -> Vec<Conflict> {
+        let own = self.conflicts.get(scope).into_iter().flat_map(BTreeMap::values);
+        let mut found: Vec<_> = own.filter(|c| ends.contains(&c.old) || ends.contains(&c.new)).cloned().collect();
+        found.sort_by(|x, y| (x.created_at, &x.id).cmp(&(y.created_at, &y.id)));
+        found
+    }
+
+    pub(super) fn listed_conflicts(
+        &self,
+        tenant: &TenantId,
+        filter: &ConflictFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Conflict>> {
+        let listed = self
+            .conflicts
+            .iter()
+            .filter(|(scope, _)| scope.tenant == *tenant)
+            .filter(|(scope, _)| filter.caller.as_ref().is_none_or(|caller| scope.caller == *caller))
+            .flat_map(|(_, own)| own.values())
+            .filter(|conflict| filter.state.is_none_or(|state| conflict.state == state));
+        latest_first("ram.conflicts", listed, page, |c| (c.created_at, c.id.as_str()), Conflict::clone)
     }
 }
 

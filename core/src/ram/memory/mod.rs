@@ -1,8 +1,10 @@
 //! The truth, in memory.
 
 mod conflicts;
+mod conversations;
 mod costs;
 mod erasures;
+mod indexed;
 mod receipts;
 mod state;
 mod transfers;
@@ -14,15 +16,14 @@ use crate::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
-    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId,
-    ConversationState, Erased, Erasure, ErasureId, ErasureStep, Error, ErrorKind, Identity, IndexState, Link, LinkId,
-    Memory, MemoryId, MemoryState, NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope,
-    Sector, Suppression, SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
+    AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId, Erased,
+    Erasure, ErasureId, ErasureStep, Error, ErrorKind, Identity, Link, LinkId, Memory, MemoryId, MemoryState,
+    NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression,
+    SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
-use chrono::DateTime;
 use state::State;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 /// A [`MemoryStore`] that forgets everything when it is dropped. One lock for everything: every method is one
@@ -221,27 +222,7 @@ impl MemoryStore for RamMemoryStore {
         agent: Option<&AgentId>,
         now: Timestamp,
     ) -> Result<UserId> {
-        let mut state = self.state();
-        state.known_caller(scope, "ram.bind_conversation")?;
-        let key = (scope.tenant.clone(), conversation.clone());
-        let bound = state.conversations.entry(key).or_insert_with(|| Conversation {
-            id: conversation.clone(),
-            caller: None,
-            agent: agent.cloned(),
-            state: ConversationState::Open,
-            started_at: now,
-            duration_secs: None,
-            transcript: None,
-            extraction: None,
-            updated_at: now,
-        });
-        if let Some(caller) = &bound.caller {
-            return Ok(caller.clone());
-        }
-        bound.caller = Some(scope.caller.clone());
-        bound.agent = bound.agent.take().or_else(|| agent.cloned());
-        bound.updated_at = now;
-        Ok(scope.caller.clone())
+        self.state().bind(scope, conversation, agent, now)
     }
 
     async fn conversation(&self, tenant: &TenantId, id: &ConversationId) -> Result<Option<Conversation>> {
@@ -249,18 +230,7 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation> {
-        let mut state = self.state();
-        let key = (tenant.clone(), conversation.id.clone());
-        let mut saved = conversation.clone();
-        if let Some(before) = state.conversations.get(&key) {
-            saved.caller = before.caller.clone().or(saved.caller);
-            saved.extraction = before.extraction.clone().or(saved.extraction);
-        }
-        if let Some(caller) = &saved.caller {
-            state.known_caller(&Scope::new(tenant.clone(), caller.clone()), "ram.save_conversation")?;
-        }
-        state.conversations.insert(key, saved.clone());
-        Ok(saved)
+        self.state().save_conversation(tenant, conversation)
     }
 
     async fn replace_extraction(
@@ -270,11 +240,7 @@ impl MemoryStore for RamMemoryStore {
         standing: &Sealed,
         new: &Sealed,
     ) -> Result<bool> {
-        let mut state = self.state();
-        let found = state.conversations.get_mut(&(tenant.clone(), id.clone()));
-        let Some(conversation) = found.filter(|c| c.extraction.as_ref() == Some(standing)) else { return Ok(false) };
-        conversation.extraction = Some(new.clone());
-        Ok(true)
+        Ok(self.state().replace_extraction(tenant, id, standing, new))
     }
 
     async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {
@@ -288,13 +254,7 @@ impl MemoryStore for RamMemoryStore {
         caller: Option<&UserId>,
         page: &PageRequest,
     ) -> Result<Page<Conversation>> {
-        let state = self.state();
-        let listed = state
-            .conversations
-            .iter()
-            .filter(|((owner, _), c)| owner == tenant && caller.is_none_or(|caller| c.caller.as_ref() == Some(caller)))
-            .map(|(_, conversation)| conversation);
-        latest_first("ram.conversations", listed, page, |c| (c.started_at, c.id.as_str()), Conversation::clone)
+        self.state().listed_conversations(tenant, caller, page)
     }
 
     async fn put_memories(&self, scope: &Scope, memories: &[Memory]) -> Result<()> {
@@ -325,14 +285,7 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn mark_indexed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
-        let mut state = self.state();
-        let Some(own) = state.memories.get_mut(scope) else { return Ok(()) };
-        for id in ids {
-            if let Some(memory) = own.get_mut(id) {
-                memory.index = IndexState::Indexed;
-            }
-        }
-        state.written(scope);
+        self.state().mark_indexed(scope, ids);
         Ok(())
     }
 
@@ -346,12 +299,7 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn links(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Link>> {
-        let state = self.state();
-        let ends: BTreeSet<_> = ends.iter().collect();
-        let own = state.links.get(scope).into_iter().flat_map(BTreeMap::values);
-        let mut found: Vec<_> = own.filter(|l| ends.contains(&l.a) || ends.contains(&l.b)).cloned().collect();
-        found.sort_by(|x, y| y.weight.total_cmp(&x.weight).then_with(|| x.id.cmp(&y.id)));
-        Ok(found)
+        Ok(self.state().links_of(scope, ends))
     }
 
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
@@ -421,11 +369,7 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn conflicts_of(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Conflict>> {
-        let state = self.state();
-        let own = state.conflicts.get(scope).into_iter().flat_map(BTreeMap::values);
-        let mut found: Vec<_> = own.filter(|c| ends.contains(&c.old) || ends.contains(&c.new)).cloned().collect();
-        found.sort_by(|x, y| (x.created_at, &x.id).cmp(&(y.created_at, &y.id)));
-        Ok(found)
+        Ok(self.state().conflicts_between(scope, ends))
     }
 
     async fn conflicts(
@@ -434,15 +378,7 @@ impl MemoryStore for RamMemoryStore {
         filter: &ConflictFilter,
         page: &PageRequest,
     ) -> Result<Page<Conflict>> {
-        let state = self.state();
-        let listed = state
-            .conflicts
-            .iter()
-            .filter(|(scope, _)| scope.tenant == *tenant)
-            .filter(|(scope, _)| filter.caller.as_ref().is_none_or(|caller| scope.caller == *caller))
-            .flat_map(|(_, own)| own.values())
-            .filter(|conflict| filter.state.is_none_or(|state| conflict.state == state));
-        latest_first("ram.conflicts", listed, page, |c| (c.created_at, c.id.as_str()), Conflict::clone)
+        self.state().listed_conflicts(tenant, filter, page)
     }
 
     async fn history(&self, scope: &Scope, id: &MemoryId) -> Result<Vec<Memory>> {
@@ -533,28 +469,11 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn pending_memories(&self, limit: usize) -> Result<Vec<(Scope, Memory)>> {
-        let state = self.state();
-        let mut pending: Vec<_> = state
-            .owners
-            .iter()
-            .filter_map(|(id, scope)| Some((scope, state.memories.get(scope)?.get(id)?)))
-            .filter(|(_, memory)| memory.index == IndexState::Pending)
-            .collect();
-        pending.sort_by(|(_, x), (_, y)| x.learnt_at.cmp(&y.learnt_at).then_with(|| x.id.cmp(&y.id)));
-        Ok(pending.into_iter().take(limit).map(|(scope, memory)| (scope.clone(), memory.clone())).collect())
+        Ok(self.state().pending(limit))
     }
 
     async fn scan_memories(&self, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
-        let state = self.state();
-        let all = state.owners.iter().filter_map(|(id, scope)| Some((scope, state.memories.get(scope)?.get(id)?)));
-        // By id alone: the one thing about a memory that never changes.
-        latest_first(
-            "ram.scan_memories",
-            all,
-            page,
-            |(_, memory)| (DateTime::UNIX_EPOCH, memory.id.as_str()),
-            |(scope, memory)| (scope.clone(), memory.clone()),
-        )
+        self.state().scan(page)
     }
 
     async fn space(&self) -> Result<Option<Space>> {

@@ -3,10 +3,20 @@
 use super::state::State;
 use crate::ram::page::earliest_first;
 use crate::store::{Leadership, LinkUse};
-use crate::{Change, Link, LinkKind, Memory, MemoryState, Page, PageRequest, Result, Scope, Standing, Timestamp};
-use std::collections::BTreeMap;
+use crate::{
+    Change, Link, LinkKind, Memory, MemoryId, MemoryState, Page, PageRequest, Result, Scope, Standing, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
+    pub(super) fn links_of(&self, scope: &Scope, ends: &[MemoryId]) -> Vec<Link> {
+        let ends: BTreeSet<_> = ends.iter().collect();
+        let own = self.links.get(scope).into_iter().flat_map(BTreeMap::values);
+        let mut found: Vec<_> = own.filter(|l| ends.contains(&l.a) || ends.contains(&l.b)).cloned().collect();
+        found.sort_by(|x, y| y.weight.total_cmp(&x.weight).then_with(|| x.id.cmp(&y.id)));
+        found
+    }
+
     pub(super) fn put_link(&mut self, scope: &Scope, link: &Link) {
         let ours = [&link.a, &link.b].into_iter().all(|end| self.owners.get(end) == Some(scope));
         if !ours || link.a == link.b {
