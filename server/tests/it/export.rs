@@ -17,7 +17,7 @@ async fn known(hark: &Harness) -> String {
     hark.post("/v1/sessions", json!({"user_id": "crm-old"})).await;
     hark.post("/v1/users/merge", json!({"from": "crm-old", "into": "crm-1"})).await;
     let memories = hark.get(&format!("/v1/users/{user}/memories")).await.json["items"].clone();
-    let ids: Vec<&str> = memories.as_array().unwrap().iter().map(|memory| memory["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = memories.as_array().into_iter().flatten().filter_map(|memory| memory["id"].as_str()).collect();
     hark.post("/v1/links", json!({"from": ids[0], "to": ids[1]})).await;
     hark.post(&format!("/v1/reviews/{}", ids[0]), json!({"decision": "accept", "label": true})).await;
     hark.post("/v1/memories", json!({"user_id": "crm-2", "content": "Likes apricots"})).await;
