@@ -183,6 +183,8 @@ def missed_calls(program: str, fake: str, folder: pathlib.Path) -> None:
         env = hark.environment(folder / "missed")
         env["HARK_ELEVENLABS__RECONCILE__API_KEY"] = platform.key
         env["HARK_ELEVENLABS__RECONCILE__BASE_URL"] = platform.url
+        # Commands on a folder do not change its schema; `hark serve` would have made it.
+        subprocess.run([program, "migrate"], cwd=folder, env=env, capture_output=True, check=True, timeout=120)
         command = [program, "elevenlabs", "reconcile", "--since", "2026-11-01"]
         for what, wanted in [("the calls no webhook brought", "6 calls fetched"), ("nothing twice", "6 calls known")]:
             done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
