@@ -13,7 +13,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The caller's input is wrong; the context names the field and the remedy.
+    /// The caller's input is wrong; the context names the field and the remedy. Where it begins with a field in backticks, whoever
+    /// asked over HTTP is told the field apart.
     Invalid,
     /// The configuration is wrong; the context names file, key and remedy.
     Config,

@@ -32,7 +32,7 @@ impl<'a> Request<'a> {
         Self { key: Some(key), ..self.clone() }
     }
 
-    /// The body of a 200; by HTTP/1.0, so that it comes in one piece and ends with the connection.
+    /// The body of a 2xx; by HTTP/1.0, so that it comes in one piece and ends with the connection.
     pub(crate) fn send(&self, address: SocketAddr) -> io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -41,7 +41,7 @@ impl<'a> Request<'a> {
         stream.read_to_string(&mut answer)?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.split(' ').nth(1).unwrap_or_default();
-        if status == "200" { Ok(body.to_owned()) } else { Err(io::Error::other(format!("status {status}"))) }
+        if status.starts_with('2') { Ok(body.to_owned()) } else { Err(io::Error::other(format!("status {status}"))) }
     }
 
     fn text(&self, address: SocketAddr) -> String {
@@ -82,8 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_200_has_a_body() {
+    fn only_what_went_well_has_a_body() {
         assert_eq!(ask("HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap(), "{}");
+        assert_eq!(ask("HTTP/1.0 201 Created\r\n\r\n{}").unwrap(), "{}");
         assert!(ask("HTTP/1.0 503 Service Unavailable\r\n\r\n{}").unwrap_err().to_string().contains("503"));
     }
 

@@ -36,12 +36,12 @@ pub(crate) fn after_number(request: &PageRequest) -> Result<i64, Fault> {
 }
 
 pub(crate) const BAD_CURSOR: Fault =
-    Fault::Refused(ErrorKind::Invalid, "cursor must be the next_cursor of a page before");
+    Fault::Refused(ErrorKind::Invalid, "`cursor` must be the next_cursor of a page before");
 
 /// How many items a page takes.
 pub(crate) fn limit(request: &PageRequest) -> Result<usize, Fault> {
     match request.limit {
-        0 => Err(Fault::Refused(ErrorKind::Invalid, "limit must be 1 to 1000")),
+        0 => Err(Fault::Refused(ErrorKind::Invalid, "`limit` must be 1 to 1000")),
         limit => Ok(limit.min(MAX)),
     }
 }

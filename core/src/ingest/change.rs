@@ -27,13 +27,13 @@ impl MemoryPatch {
     fn validate(&self) -> Result<()> {
         let fail = |what: &str| Err(Error::invalid("memories.update", what));
         if self.content.as_ref().is_some_and(|c| c.trim().is_empty() || c.chars().count() > 4_000) {
-            return fail("content must be 1 to 4000 characters");
+            return fail("`content` must be 1 to 4000 characters");
         }
         if self.salience.is_some_and(|s| !(0.0..=1.0).contains(&s)) {
-            return fail("salience must be between 0 and 1");
+            return fail("`salience` must be between 0 and 1");
         }
         if self.decay_rate.flatten().is_some_and(|r| !r.is_finite() || r < 0.0) {
-            return fail("decay_rate must be 0 or greater");
+            return fail("`decay_rate` must be 0 or greater");
         }
         Ok(())
     }

@@ -63,5 +63,5 @@ fn parse(operation: &'static str, cursor: &str) -> Result<(Timestamp, String)> {
         let time = DateTime::from_timestamp(secs.parse().ok()?, nanos.parse().ok()?)?;
         Some((time, id.to_owned()))
     };
-    read().ok_or_else(|| Error::invalid(operation, "the cursor is not one of this list"))
+    read().ok_or_else(|| Error::invalid(operation, "`cursor` must be the next_cursor of a page before"))
 }

@@ -74,6 +74,9 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// All five, in the order of a job's life.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Running, Self::Retrying, Self::Dead, Self::Discarded];
+
     /// The stable lower-case name.
     pub fn name(self) -> &'static str {
         match self {

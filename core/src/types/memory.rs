@@ -94,6 +94,9 @@ pub enum MemoryState {
 }
 
 impl MemoryState {
+    /// All four, in the order of the documentation.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Superseded, Self::Archived, Self::Quarantined];
+
     /// The stable lower-case name.
     pub fn name(self) -> &'static str {
         match self {

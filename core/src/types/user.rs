@@ -17,6 +17,9 @@ pub enum Consent {
 }
 
 impl Consent {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Unknown, Self::Given, Self::Refused];
+
     /// The stable lower-case name.
     pub fn name(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppQuery, page};
 use super::view::Items;
+use super::words;
 use crate::tenant::TenantApp;
 use axum::Json;
 use chrono::{DateTime, Utc};
@@ -18,13 +19,15 @@ pub struct AuditQuery {
     /// Only about this user: our own id, also of one who was erased; or the integrator's, of one who is known.
     pub user_id: Option<String>,
     /// Only about this person, by the keyed hash of an entry or of a receipt.
+    #[param(pattern = "^[0-9a-f]{64}$")]
     pub person: Option<String>,
     /// Only by this key: its id, `configured` or `folder`.
     pub actor: Option<String>,
     /// Only this: recall, read, change, export, erase or key.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = words::audit_action)]
     pub action: Option<AuditAction>,
     /// Items, 1 to 1,000; 50 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

@@ -5,6 +5,7 @@ use super::extract::{AppJson, AppQuery, Id, page};
 use super::memories::owner;
 use super::users::find;
 use super::view::{Items, MemoryView, rounded, word};
+use super::words;
 use crate::tenant::TenantApp;
 use axum::Json;
 use chrono::{DateTime, Utc};
@@ -21,11 +22,12 @@ use utoipa::ToSchema;
 #[into_params(parameter_in = Query)]
 pub struct ConflictsQuery {
     /// Only this state: open, resolved or undone.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = words::conflict_state)]
     pub state: Option<ConflictState>,
     /// Only this caller's: our own id or the integrator's.
     pub user_id: Option<String>,
     /// Items, 1 to 1,000; 50 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

@@ -21,6 +21,7 @@ pub struct ConversationsQuery {
     /// Only this caller's: our own id or the integrator's.
     pub user_id: Option<String>,
     /// Items, 1 to 1,000; 50 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

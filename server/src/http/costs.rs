@@ -2,6 +2,7 @@
 
 use super::error::{Problem, ProblemBody};
 use super::extract::AppQuery;
+use super::words;
 use crate::tenant::TenantApp;
 use axum::Json;
 use chrono::{Datelike, NaiveDate};
@@ -22,10 +23,13 @@ const MOST_GROUPS: usize = 1_000;
 #[into_params(parameter_in = Query)]
 pub struct CostsQuery {
     /// The first day, in UTC, such as 2026-11-01; the first of the last day's month unless told.
+    #[param(value_type = Option<String>, format = Date)]
     pub from: Option<String>,
     /// The last day, included; today unless told. At most 366 days at once.
+    #[param(value_type = Option<String>, format = Date)]
     pub to: Option<String>,
     /// What to add up by: day, agent, spend, model or conversation; day unless told.
+    #[param(schema_with = words::cost_group)]
     pub group_by: Option<String>,
 }
 

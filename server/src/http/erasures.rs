@@ -160,7 +160,7 @@ pub async fn erase(app: TenantApp, Id(id): Id) -> Result<Json<ErasureReceipt>, P
 
 /// All receipts, latest first.
 #[utoipa::path(get, path = "/v1/erasures", tag = "users",
-    params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
+    params(PageQuery),
     responses((status = 200, body = Items<ErasureReceipt>)))]
 pub async fn list(
     app: TenantApp,

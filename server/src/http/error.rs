@@ -180,9 +180,15 @@ impl From<Error> for Problem {
         } else {
             error.context().to_owned()
         };
+        let field = Some(&error).filter(|error| error.kind() == ErrorKind::Invalid).and_then(named);
         let retry_after = error.retry_after().or(error.is_retriable().then_some(Duration::from_secs(1)));
-        Self { retry_after, ..Self::new(status, error.kind().name(), detail) }.caused_by(error)
+        Self { retry_after, field, ..Self::new(status, error.kind().name(), detail) }.caused_by(error)
     }
+}
+
+/// The field that stands first in what is said of it, in backticks.
+fn named(error: &Error) -> Option<String> {
+    error.context().strip_prefix('`')?.split_once('`').map(|(field, _)| field.to_owned())
 }
 
 impl IntoResponse for Problem {

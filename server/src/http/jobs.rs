@@ -3,6 +3,7 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, AppQuery, Id, page};
 use super::view::{Items, QueueView};
+use super::words;
 use crate::tenant::TenantApp;
 use axum::Json;
 use axum::http::StatusCode;
@@ -18,11 +19,12 @@ use utoipa::ToSchema;
 #[into_params(parameter_in = Query)]
 pub struct JobsQuery {
     /// Only this state: pending, running, retrying, dead or discarded.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = words::job_state)]
     pub state: Option<JobState>,
     /// Only this handler's, such as `ingest_conversation`.
     pub name: Option<String>,
     /// Items, 1 to 1,000; 50 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -127,7 +129,7 @@ pub struct RedrivenJobs {
 #[serde(deny_unknown_fields)]
 pub struct DiscardJob {
     /// 1 to 500 characters, kept with the job. Never what a caller said.
-    #[schema(example = "the agent was a test")]
+    #[schema(example = "the agent was a test", min_length = 1, max_length = 500, pattern = r"\S")]
     pub reason: String,
 }
 

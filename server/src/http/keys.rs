@@ -3,6 +3,7 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, AppQuery, Id, page};
 use super::view::Items;
+use super::words;
 use crate::access::{Issued, NewKey};
 use crate::config::Secret;
 use crate::tenant::TenantApp;
@@ -21,10 +22,11 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct CreateKey {
     /// What it allows: `webhook`, `tool`, `read`, `write` and `admin`; none includes another.
-    #[schema(value_type = Vec<String>, example = json!(["webhook", "tool"]))]
+    #[schema(schema_with = words::key_scopes)]
     pub scopes: KeyScopes,
     /// What people call it.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub label: String,
     /// From when on it opens nothing; never unless told.
     #[serde(default)]
@@ -32,6 +34,7 @@ pub struct CreateKey {
     /// Whose data it opens; the tenant of the key that asks unless told. Only keys of the deployment's own tenant may name
     /// another, which thereby comes to be.
     #[serde(default)]
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$")]
     pub tenant: Option<String>,
 }
 
@@ -41,16 +44,18 @@ pub struct CreateKey {
 pub struct CreateWebhookSecret {
     /// The secret as the platform has made it; a new one unless told.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 16, max_length = 512, pattern = "^[!-~]+$")]
     pub secret: Option<Secret>,
     /// What people call it.
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub label: String,
     /// From when on nothing counts as signed by it; never unless told.
     #[serde(default)]
     pub expires_at: Option<DateTime<Utc>>,
     /// Whose calls are signed with it; as for keys.
     #[serde(default)]
+    #[schema(pattern = "^[a-z0-9_-]{1,64}$")]
     pub tenant: Option<String>,
 }
 
@@ -62,6 +67,7 @@ pub struct KeysQuery {
     /// Whose; as for making one.
     pub tenant: Option<String>,
     /// Items, 1 to 1,000; 50 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

@@ -16,10 +16,13 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct CreateLink {
     /// One memory.
+    #[schema(min_length = 1, pattern = r"\S")]
     pub from: String,
     /// The other.
+    #[schema(min_length = 1, pattern = r"\S")]
     pub to: String,
     /// 0 to 1; 1 when left out.
+    #[schema(minimum = 0, maximum = 1)]
     pub weight: Option<f32>,
 }
 

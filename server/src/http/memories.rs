@@ -3,6 +3,7 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, Id};
 use super::view::{Items, MemoryView};
+use super::words;
 use crate::tenant::TenantApp;
 use axum::Json;
 use axum::http::StatusCode;
@@ -21,17 +22,21 @@ const MAX_BATCH: usize = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct CreateMemory {
     /// Whose: our own id or the integrator's. An id nobody knows becomes a new caller's.
+    #[schema(min_length = 1, pattern = r"\S")]
     pub user_id: String,
     /// One sentence about the caller, 1 to 4,000 characters.
+    #[schema(min_length = 1, max_length = 4_000, pattern = r"\S")]
     pub content: String,
     /// The classifier decides when left out.
-    #[schema(value_type = Option<String>, example = "semantic")]
+    #[schema(schema_with = words::sector_or_null)]
     pub sector: Option<Sector>,
     /// 0 to 1; the classifier decides when left out.
+    #[schema(minimum = 0, maximum = 1)]
     pub salience: Option<f32>,
     /// What it is about; now when left out.
     pub occurred_at: Option<DateTime<Utc>>,
     /// Its own decay per day, 0 for never; the sector's when left out.
+    #[schema(minimum = 0)]
     pub decay_rate: Option<f64>,
     /// Echoed, never interpreted.
     #[schema(value_type = Option<Object>)]
@@ -48,6 +53,7 @@ pub struct Source {
     pub conversation_id: Option<String>,
     /// 0-based indexes into its transcript.
     #[serde(default)]
+    #[schema(schema_with = words::turns)]
     pub turns: Vec<u32>,
 }
 
@@ -56,6 +62,7 @@ pub struct Source {
 #[serde(deny_unknown_fields)]
 pub struct CreateBatch {
     /// 1 to 1,000 of them.
+    #[schema(min_items = 1, max_items = 1_000)]
     pub memories: Vec<CreateMemory>,
 }
 
@@ -64,17 +71,19 @@ pub struct CreateBatch {
 #[serde(deny_unknown_fields, default)]
 pub struct ChangeMemory {
     /// A new sentence.
+    #[schema(min_length = 1, max_length = 4_000, pattern = r"\S")]
     pub content: Option<String>,
     /// Another sector.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::sector_or_null)]
     pub sector: Option<Sector>,
     /// Another salience, 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
     pub salience: Option<f32>,
     /// Another date.
     pub occurred_at: Option<DateTime<Utc>>,
     /// Another decay per day; null returns to the sector's.
     #[serde(deserialize_with = "told")]
-    #[schema(value_type = Option<f64>)]
+    #[schema(value_type = Option<f64>, minimum = 0)]
     pub decay_rate: Option<Option<f64>>,
     /// Other metadata, whole.
     #[schema(value_type = Option<Object>)]

@@ -20,6 +20,7 @@ pub mod openapi;
 pub mod quality;
 pub mod receipts;
 pub mod remember;
+pub mod requests;
 pub mod reviews;
 pub mod sessions;
 pub mod tools;
@@ -27,6 +28,7 @@ pub mod transfers;
 pub mod users;
 pub mod view;
 pub mod webhooks;
+mod words;
 
 use crate::app::App;
 use crate::middleware::auth::{self, Access};

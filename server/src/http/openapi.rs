@@ -1,5 +1,8 @@
 //! `/openapi.json`, and `/docs` where requests can be tried.
 
+mod answers;
+mod names;
+
 use super::{
     audit, backends, conflicts, conversations, costs, erasures, export, health, jobs, keys, links, memories, missed,
     quality, remember, reviews, sessions, tools, transfers, users, webhooks,
@@ -7,9 +10,12 @@ use super::{
 use crate::app::App;
 use axum::Router;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
+use {
+    answers::Answers,
+    names::{Names, Ways},
+};
 
 /// The document.
 #[derive(Debug, OpenApi)]
@@ -35,7 +41,7 @@ use utoipa_swagger_ui::SwaggerUi;
         (name = "operations", description = "Queue, health and metrics")
     ),
     security(("bearer" = [])),
-    modifiers(&Bearer, &Refusals)
+    modifiers(&Bearer, &Answers, &Names, &Ways)
 )]
 pub struct Document;
 
@@ -48,52 +54,6 @@ impl Modify for Bearer {
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
-}
-
-/// Says of every route what may stand in its way, and that problems are problem documents.
-#[derive(Debug)]
-struct Refusals;
-
-const PROBLEM: &str = "application/problem+json";
-
-/// What a route with a key may answer before it begins.
-const BEFORE: [(&str, &str); 4] = [
-    ("401", "No valid key"),
-    ("403", "The key lacks the scope, or is not of the deployment's own tenant"),
-    ("429", "Too many requests, or too many wrong keys; see Retry-After"),
-    ("503", "Overloaded, too late, or a part that is needed does not answer; see Retry-After"),
-];
-
-impl Modify for Refusals {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for item in document.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
-            for operation in operations.into_iter().flatten() {
-                if operation.security.is_none() {
-                    for (status, why) in BEFORE {
-                        let refused = || ResponseBuilder::new().description(why).content(PROBLEM, problem()).build();
-                        let responses = &mut operation.responses.responses;
-                        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(refused()));
-                    }
-                }
-                for response in operation.responses.responses.values_mut() {
-                    let RefOr::T(response) = response else { continue };
-                    let is_problem = response.content.get("application/json").is_some_and(|content| {
-                        matches!(content, RefOr::T(content) if matches!(&content.schema,
-                            Some(RefOr::Ref(to)) if to.ref_location.ends_with("/ProblemBody")))
-                    });
-                    if is_problem {
-                        response.content.clear();
-                        response.content.insert(PROBLEM.to_owned(), RefOr::T(problem()));
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn problem() -> Content {
-    Content::new(Some(Ref::from_schema_name("ProblemBody")))
 }
 
 /// Both routes. They need no key: they describe, and hold nothing.

@@ -19,8 +19,10 @@ const SAMPLE: (i64, i64) = (5_000, 50_000);
 #[into_params(parameter_in = Query)]
 pub struct QualityQuery {
     /// Memories to examine at the most, 1 to 50,000; 5,000 unless told. Callers with the newest contact come first.
+    #[param(minimum = 1, maximum = 50_000)]
     pub sample: Option<i64>,
     /// Ids given of each kind, 0 to 100; 5 unless told.
+    #[param(minimum = 0, maximum = 100)]
     pub ids: Option<i64>,
 }
 

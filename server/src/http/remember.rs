@@ -3,6 +3,7 @@
 use super::caller::Asking;
 use super::error::Problem;
 use super::extract::read_body;
+use super::requests::SentenceToRemember;
 use super::tools::{UNAVAILABLE, receipt, short};
 use crate::elevenlabs::tool::ToolBody;
 use crate::tenant::TenantApp;
@@ -36,7 +37,7 @@ pub struct Remembered {
 /// Remembers a sentence about the caller.
 #[utoipa::path(
     post, path = "/tools/remember", tag = "elevenlabs",
-    request_body(content = Object, example = json!({"content": "Prefers to be called Sam", "conversation_id": "conv_1"})),
+    request_body = SentenceToRemember,
     responses((status = 200, body = Remembered), (status = 400, body = super::error::ProblemBody),
         (status = 401, body = super::error::ProblemBody), (status = 422, body = super::error::ProblemBody))
 )]

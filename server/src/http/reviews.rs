@@ -42,6 +42,7 @@ pub struct DecideReview {
     /// `accept`, `edit` or `reject`.
     pub decision: Decision,
     /// The sentence as it should be; with `edit` only, 1 to 4,000 characters.
+    #[schema(min_length = 1, max_length = 4_000, pattern = r"\S")]
     pub content: Option<String>,
     /// Whether the sentence may leave Hark as a labelled example; false unless told. It is what the caller said: release
     /// only what names nobody.
@@ -79,7 +80,7 @@ pub struct LabelView {
 /// Memories worth a person's look, of the callers with the newest contact first. A page may hold less than asked for, even
 /// nothing, while there is more to examine: `next_cursor` leads on. What was never recalled is no reason by itself.
 #[utoipa::path(get, path = "/v1/reviews", tag = "quality",
-    params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
+    params(PageQuery),
     responses((status = 200, body = Items<ReviewItem>), (status = 422, body = ProblemBody)))]
 pub async fn list(app: TenantApp, AppQuery(query): AppQuery<PageQuery>) -> Result<Json<Items<ReviewItem>>, Problem> {
     let found = app.quality.queue(app.tenant(), &page(query.limit, query.cursor)?).await?;
@@ -131,7 +132,7 @@ pub async fn decide(
 
 /// The sentences that reviewers have released as labelled examples, latest first.
 #[utoipa::path(get, path = "/v1/reviews/labels", tag = "quality",
-    params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
+    params(PageQuery),
     responses((status = 200, body = Items<LabelView>), (status = 422, body = ProblemBody)))]
 pub async fn labels(app: TenantApp, AppQuery(query): AppQuery<PageQuery>) -> Result<Json<Items<LabelView>>, Problem> {
     Ok(Json(released(&app, &page(query.limit, query.cursor)?).await?))

@@ -3,6 +3,7 @@
 use super::caller::Asking;
 use super::error::Problem;
 use super::extract::read_body;
+use super::requests::MemoryQuestion;
 use super::view::{AnswerMemory, MemoryAnswer};
 use crate::elevenlabs::tool::{Misused, ToolBody};
 use crate::tenant::TenantApp;
@@ -34,8 +35,7 @@ impl From<Misused> for Problem {
 /// misuse that a developer should see is an error.
 #[utoipa::path(
     post, path = "/tools/memory-query", tag = "elevenlabs",
-    request_body(content = Object, example = json!({"query": "which delivery day", "conversation_id": "conv_1",
-        "limit": 5, "sector": "episodic"})),
+    request_body = MemoryQuestion,
     responses((status = 200, body = MemoryAnswer), (status = 400, body = super::error::ProblemBody),
         (status = 401, body = super::error::ProblemBody), (status = 422, body = super::error::ProblemBody))
 )]

@@ -29,6 +29,7 @@ pub struct SplitUser {
     /// Whose the calls are now: our own id or the integrator's.
     pub user_id: String,
     /// The calls, with the memories that come from them.
+    #[schema(min_items = 1)]
     pub conversations: Vec<String>,
     /// Whose they are to be; a new guest's unless told.
     #[serde(default)]
@@ -43,6 +44,7 @@ pub struct TransfersQuery {
     /// Only this user's, from or into: our own id or the integrator's.
     pub user_id: Option<String>,
     /// Items, 1 to 1,000; 50 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,

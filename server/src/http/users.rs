@@ -3,6 +3,7 @@
 use super::error::{Problem, ProblemBody};
 use super::extract::{AppJson, AppQuery, Id, PageQuery, page};
 use super::view::{Items, MemoryView, UserView};
+use super::words;
 use crate::tenant::TenantApp;
 use axum::Json;
 use chrono::{DateTime, Utc};
@@ -66,7 +67,7 @@ pub struct ChangeUser {
     /// Whether the caller agrees to be remembered: `unknown`, `given` or `refused`. Of one who refused nothing is learnt and
     /// no agent is told; what is kept stays, and is removed by erasing the user.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "refused")]
+    #[schema(schema_with = words::consent_or_null)]
     pub consent: Option<Consent>,
 }
 
@@ -76,12 +77,13 @@ pub struct ChangeUser {
 #[into_params(parameter_in = Query)]
 pub struct MemoriesQuery {
     /// Only this sector.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = words::sector)]
     pub sector: Option<Sector>,
     /// Only this state: active, superseded, archived or quarantined.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = words::memory_state)]
     pub state: Option<MemoryState>,
     /// Items, 1 to 1,000; 50 unless told.
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -96,7 +98,7 @@ pub(super) async fn find(app: &TenantApp, id: &str) -> Result<(Scope, User), Pro
 
 /// All callers, newest contact first.
 #[utoipa::path(get, path = "/v1/users", tag = "users",
-    params(("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
+    params(PageQuery),
     responses((status = 200, body = Items<UserView>)))]
 pub async fn list(app: TenantApp, AppQuery(query): AppQuery<PageQuery>) -> Result<Json<Items<UserView>>, Problem> {
     let users = app.engine.memory.users(app.tenant(), &page(query.limit, query.cursor)?).await?;

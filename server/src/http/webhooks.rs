@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::extract::read_body;
+use super::requests::{CallBegins, CallEnded};
 use crate::app::App;
 use crate::elevenlabs::inbox;
 use crate::elevenlabs::initiation::Beginning;
@@ -30,8 +31,7 @@ use utoipa::ToSchema;
 /// the call in its first second. Broken requests, strangers, failures and lateness get neutral values.
 #[utoipa::path(
     post, path = "/webhooks/conversation-initiation", tag = "elevenlabs",
-    request_body(content = Object, example = json!({"caller_id": "+14155550123", "called_number": "+14155550199",
-        "agent_id": "agent_1", "call_sid": "CA1", "conversation_id": "conv_1"})),
+    request_body = CallBegins,
     responses((status = 200, body = InitiationData), (status = 401, body = super::error::ProblemBody))
 )]
 pub async fn conversation_initiation(app: TenantApp, body: Body) -> Json<InitiationData> {
@@ -132,8 +132,9 @@ pub struct Delivery {
 /// transcript that names no conversation cannot be told from its repetition, and is refused with 400.
 #[utoipa::path(
     post, path = "/webhooks/post-call", tag = "elevenlabs", security(()),
-    params(("ElevenLabs-Signature" = String, Header, description = "t=<unix seconds>,v0=<hex of HMAC-SHA-256 over t.body>")),
-    request_body(content = Object),
+    params(("ElevenLabs-Signature" = String, Header, pattern = r"^t=[0-9]+,v0=[0-9a-f]{64}$",
+        description = "t=<unix seconds>,v0=<hex of HMAC-SHA-256 over t.body>")),
+    request_body = CallEnded,
     responses((status = 200, body = Delivery), (status = 400, body = super::error::ProblemBody),
         (status = 401, body = super::error::ProblemBody), (status = 408, body = super::error::ProblemBody),
         (status = 413, body = super::error::ProblemBody), (status = 429, body = super::error::ProblemBody),

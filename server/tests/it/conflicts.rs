@@ -117,6 +117,7 @@ async fn what_cannot_be_told_waits_and_a_person_decides() {
     for query in ["?state=lost", "?limit=0", "?colour=blue", "?cursor=x"] {
         assert_eq!(hark.get(&format!("/v1/conflicts{query}")).await.status.as_u16(), 422, "{query}");
     }
+    assert_eq!(hark.get("/v1/conflicts?cursor=x").await.is_problem(422, "invalid").json["field"], "cursor");
 }
 
 #[tokio::test]

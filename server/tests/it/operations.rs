@@ -4,7 +4,8 @@ use super::harness::{Harness, KEY};
 use super::switches::{Fault, Part};
 use axum::body::Body;
 use axum::http::Request;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 async fn without_key(hark: &Harness, path: &str) -> super::harness::Answer {
     hark.send(Request::get(path).body(Body::empty()).expect("a request")).await
@@ -114,6 +115,58 @@ async fn the_documentation_names_every_route_and_the_key() {
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);
     assert!(page.text.contains("swagger"));
+}
+
+/// Every operation of the document with its method and path.
+async fn operations(hark: &Harness) -> Vec<(String, Value)> {
+    let document = without_key(hark, "/openapi.json").await.json;
+    let paths = document["paths"].as_object().expect("paths").clone();
+    let of = |(path, item): (String, Value)| {
+        let methods = item.as_object().expect("methods").clone().into_iter();
+        methods.map(move |(method, operation)| (format!("{method} {path}"), operation))
+    };
+    paths.into_iter().flat_map(of).collect()
+}
+
+#[tokio::test]
+async fn the_documentation_says_what_may_stand_in_the_way_of_every_route() {
+    let hark = Harness::default();
+    for (route, operation) in operations(&hark).await {
+        let answers = operation["responses"].as_object().unwrap();
+        let says = |status: &str| answers.contains_key(status);
+        let with_key = operation["security"].is_null();
+        let reads_anything = route == "post /webhooks/conversation-initiation";
+        for status in ["401", "403", "429", "500", "503"] {
+            assert!(!with_key || says(status), "{route}: {status}");
+        }
+        let takes =
+            |place: &str| operation["parameters"].as_array().is_some_and(|all| all.iter().any(|p| p["in"] == place));
+        let body = !operation["requestBody"].is_null() && !reads_anything;
+        assert_eq!(says("413"), body, "{route}: a body may be too large");
+        assert!(!body || says("400"), "{route}: a body may be no JSON");
+        assert!(!takes("path") || (says("400") && says("404")), "{route}: the id");
+        assert!(!(takes("query") || body && with_key) || says("422"), "{route}: a field or parameter");
+        for (status, answer) in answers {
+            assert!(answer["description"].as_str().is_some_and(|what| !what.is_empty()), "{route}: {status}");
+            assert!(answer["headers"]["x-request-id"].is_object(), "{route}: {status}");
+            let fails = status.starts_with(['4', '5']) && route != "get /health/ready";
+            assert_eq!(answer["content"]["application/problem+json"].is_object(), fails, "{route}: {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_has_a_name_of_its_own_and_links_lead_to_one() {
+    let hark = Harness::default();
+    let operations = operations(&hark).await;
+    let names: BTreeSet<_> = operations.iter().filter_map(|(_, operation)| operation["operationId"].as_str()).collect();
+    assert_eq!(names.len(), operations.len());
+    let answers = operations.iter().flat_map(|(_, operation)| operation["responses"].as_object().unwrap().values());
+    let links: Vec<_> = answers.filter_map(|answer| answer["links"].as_object()).flat_map(|l| l.values()).collect();
+    assert_eq!(links.len(), 13);
+    for link in links {
+        assert!(names.contains(link["operationId"].as_str().unwrap()), "{link}");
+    }
 }
 
 #[tokio::test]

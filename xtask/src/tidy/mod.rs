@@ -24,7 +24,8 @@ pub(crate) enum Finding {
 
 type Rule = fn(&[File]) -> Vec<Finding>;
 
-const RULES: [Rule; 5] = [rules::length, rules::rooms, rules::unfinished, rules::machine_paths, rules::changelog];
+const RULES: [Rule; 6] =
+    [rules::length, rules::rooms, rules::unfinished, rules::machine_paths, rules::changelog, rules::named_tests];
 
 /// Checks the tree.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {

@@ -96,6 +96,28 @@ pub(super) fn changelog(files: &[File]) -> Vec<Finding> {
     }
 }
 
+/// A test that a document names, between stars, is there: `*what_it_says*`, or `*how_it_begins…*`.
+pub(super) fn named_tests(files: &[File]) -> Vec<Finding> {
+    let named = files.iter().filter(|f| f.path.starts_with("docs/") && f.path.ends_with(".md")).flat_map(|file| {
+        // Every other piece stands between stars; bold words and emphasis are no names.
+        file.text.split('*').filter(|piece| is_a_test(piece)).map(move |name| (file, name))
+    });
+    let missing = named.filter(|(_, name)| !files.iter().any(|f| f.path.ends_with(".rs") && holds(&f.text, name)));
+    missing.map(|(file, name)| Error(format!("{}: no test is called `{name}`", file.path))).collect()
+}
+
+fn is_a_test(piece: &str) -> bool {
+    let name = piece.strip_suffix('…').unwrap_or(piece);
+    name.matches('_').count() > 1 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn holds(source: &str, name: &str) -> bool {
+    match name.strip_suffix('…') {
+        Some(beginning) => source.contains(&format!("fn {beginning}")),
+        None => source.contains(&format!("fn {name}(")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +168,18 @@ mod tests {
             }
         }
         assert_eq!(machine_paths(&[file("Cargo.lock", MACHINE_PATHS[0])]), []);
+    }
+
+    #[test]
+    fn a_test_that_a_document_names_is_there() {
+        let code = file("a/tests/it.rs", "async fn a_key_is_shown_once() {}\n");
+        let docs = |text: &str| file("docs/security.md", text);
+        for good in ["*a_key_is_shown_once*", "`x.rs` *a_key_is…*, **bold**, *words*", "* a list\n* of two"] {
+            assert_eq!(named_tests(&[code.clone(), docs(good)]), [], "{good}");
+        }
+        for bad in ["*a_key_is_shown*", "*a_key_was…*", "**two** *a_key_is_shown_twice*"] {
+            assert_eq!(named_tests(&[code.clone(), docs(bad)]).len(), 1, "{bad}");
+        }
     }
 
     #[test]
