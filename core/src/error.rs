@@ -65,6 +65,7 @@ pub struct Error {
     retriable: bool,
     retry_after: Option<Duration>,
     of_a_model: bool,
+    unwritable: bool,
     operation: &'static str,
     context: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -79,6 +80,7 @@ impl Error {
             retriable: matches!(kind, ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Limited),
             retry_after: None,
             of_a_model: false,
+            unwritable: false,
             operation,
             context: context.into(),
             source: None,
@@ -128,17 +130,31 @@ impl Error {
     /// of its limits, or not taking our key. Work that fails so loses nothing by waiting, however long it takes.
     pub fn is_model_away(&self) -> bool {
         use ErrorKind::{Denied, Limited, Timeout, Unavailable};
-        if self.of_a_model && matches!(self.kind, Timeout | Unavailable | Limited | Denied) {
-            return true;
-        }
-        let mut cause = std::error::Error::source(self);
-        while let Some(source) = cause {
-            if let Some(error) = source.downcast_ref::<Self>() {
-                return error.is_model_away();
-            }
-            cause = source.source();
-        }
-        false
+        self.chain().any(|error| error.of_a_model && matches!(error.kind, Timeout | Unavailable | Limited | Denied))
+    }
+
+    /// Says that a store refused a write while it can still be read, and that the context names why: the disk is full, the
+    /// file is read-only, somebody else holds the write lock. What reads need not give up for it.
+    #[must_use]
+    pub fn unwritable(mut self) -> Self {
+        self.unwritable = true;
+        self
+    }
+
+    /// Whether a store that takes no writes is the reason, here or in any source.
+    pub fn is_unwritable(&self) -> bool {
+        self.refusal().is_some()
+    }
+
+    /// Why a store takes no writes, if that is the reason, here or in any source: the context of the error that was marked.
+    pub fn refusal(&self) -> Option<&str> {
+        self.chain().find(|error| error.unwritable).map(Self::context)
+    }
+
+    /// This error and those of ours that it came of.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        let first: &(dyn std::error::Error + 'static) = self;
+        std::iter::successors(Some(first), |error| error.source()).filter_map(|error| error.downcast_ref())
     }
 
     /// What kind of error this is.
@@ -217,5 +233,14 @@ mod tests {
         assert!(Error::new(ErrorKind::Internal, "outermost", "x").with_source(wrapped).is_model_away());
         assert!(!Error::new(ErrorKind::Timeout, "t", "a store is late").is_model_away());
         assert!(!Error::new(ErrorKind::Corrupt, "t", "nonsense").of_a_model().is_model_away());
+    }
+
+    #[test]
+    fn a_store_that_takes_no_writes_is_seen_through_wrappers_with_its_reason() {
+        let full = || Error::new(ErrorKind::Unavailable, "t", "disk full").unwritable();
+        let wrapped = Error::new(ErrorKind::Internal, "outer", "x").with_source(full());
+        assert_eq!((wrapped.refusal(), wrapped.is_unwritable()), (Some("disk full"), true));
+        let late = Error::new(ErrorKind::Timeout, "t", "late");
+        assert_eq!((late.refusal(), late.is_unwritable()), (None, false));
     }
 }

@@ -12,10 +12,18 @@ pub(crate) fn translate(operation: &'static str, error: lancedb::Error) -> Error
         lancedb::Error::InvalidInput { .. } | lancedb::Error::NotSupported { .. } => {
             (ErrorKind::Internal, "the table refused the request")
         }
-        _ => (ErrorKind::Unavailable, "the table cannot be read or written"),
+        _ => match io_kind(&error) {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (ErrorKind::Unavailable, FULL),
+            Some(io::ErrorKind::ReadOnlyFilesystem) => (ErrorKind::Unavailable, READ_ONLY),
+            _ => (ErrorKind::Unavailable, "the table cannot be read or written"),
+        },
     };
-    Error::new(kind, operation, context).with_source(error)
+    let translated = Error::new(kind, operation, context).with_source(error);
+    if [FULL, READ_ONLY].contains(&context) { translated.unwritable() } else { translated }
 }
+
+const FULL: &str = "the table's disk is full";
+const READ_ONLY: &str = "the table's disk is read-only";
 
 /// A panic inside LanceDB: with sound files it does not happen.
 pub(crate) fn panicked(operation: &'static str) -> Error {
@@ -66,6 +74,7 @@ mod tests {
     fn a_full_disk_is_worth_retrying_and_a_missing_file_is_not() {
         let full = translate("t", io(io::ErrorKind::StorageFull));
         assert_eq!((full.kind(), full.is_retriable()), (ErrorKind::Unavailable, true));
+        assert_eq!(full.refusal(), Some("the table's disk is full"));
         let gone = translate("t", io(io::ErrorKind::NotFound));
         assert_eq!((gone.kind(), gone.is_retriable()), (ErrorKind::Corrupt, false));
         assert!(is_disk(&io(io::ErrorKind::PermissionDenied)) && !is_disk(&io(io::ErrorKind::InvalidData)));

@@ -6,14 +6,21 @@ use hark_core::{Error, ErrorKind, Result};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Executor, Row, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Connection, Executor, Row, Sqlite, Transaction};
 use std::fs::OpenOptions;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a call waits for its turn on a connection. Longer than any healthy queue of writes; who is in a
 /// hurry gives up earlier, by the timeout layer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a look whether writing works again may take: whoever asks how the store is does not wait for a lock.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Writes page 1 with what stands there. Nothing reads this number.
+const TOUCH: &str = "PRAGMA user_version = 0";
 
 /// An open database.
 #[derive(Debug)]
@@ -25,6 +32,8 @@ pub(crate) struct Db {
     pub(crate) writer: SqlitePool,
     options: SqliteConnectOptions,
     file: String,
+    /// Why the last write was refused, until one is known to have gone through again.
+    refused: Mutex<Option<String>>,
 }
 
 impl Db {
@@ -66,7 +75,7 @@ impl Db {
         // A file that may be read but not written opens all the same; better to hear of it now.
         writer.begin_with(IMMEDIATE).await?.rollback().await?;
         let reader = pool(config.read_connections).connect_lazy_with(common.clone().pragma("query_only", "ON"));
-        Ok(Self { reader, writer, options: common, file })
+        Ok(Self { reader, writer, options: common, file, refused: Mutex::default() })
     }
 
     /// A connection of its own, for what takes long: it stands in nobody's way.
@@ -80,10 +89,29 @@ impl Db {
         Ok(self.writer.begin_with(IMMEDIATE).await?)
     }
 
-    /// Reads a page of the file.
+    /// Reads a page of the file. Where the last write was refused it is looked whether one goes through again.
     pub(crate) async fn ping(&self) -> Result<(), Fault> {
         self.reader.execute("SELECT count(*) FROM sqlite_schema").await?;
-        Ok(())
+        let Some(why) = self.refused() else { return Ok(()) };
+        match tokio::time::timeout(LOOK, self.touch()).await {
+            Ok(Ok(())) => {
+                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Ok(())
+            }
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Err(Fault::Unwritable(why)),
+        }
+    }
+
+    /// The smallest write there is.
+    async fn touch(&self) -> Result<(), Fault> {
+        let mut tx = self.begin().await?;
+        tx.execute(TOUCH).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Empties the log: the pages of removed rows are overwritten in the file (`secure_delete`), but the log may still hold
@@ -117,7 +145,13 @@ impl Db {
 
     /// Gives a result its operation's name: the edge of this crate.
     pub(crate) fn named<T>(&self, operation: &'static str, result: Result<T, Fault>) -> Result<T> {
-        result.map_err(|fault| fault.into_error(operation, &self.file))
+        result.map_err(|fault| {
+            let error = fault.into_error(operation, &self.file);
+            if error.is_unwritable() {
+                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.context().to_owned());
+            }
+            error
+        })
     }
 }
 
@@ -131,6 +165,9 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
+        // When a disk is full, SQLite rolls back by itself; the driver's own rollback then fails, and the driver would
+        // take the connection to be in a transaction for ever, so that none could be begun on it any more.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 /// Makes the file readable for its owner only; SQLite gives its log the same permissions. A file that is there
@@ -145,3 +182,6 @@ pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
 }
+
+#[cfg(test)]
+mod tests;

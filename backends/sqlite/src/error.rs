@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Refused(ErrorKind, &'static str),
     /// Refused by us as things are now; another attempt sees them anew.
     Again(ErrorKind, &'static str),
+    /// It can be read, but a write was refused for this reason and nobody knows yet whether one would go through again.
+    Unwritable(String),
 }
 
 impl From<sqlx::Error> for Fault {
@@ -48,10 +50,13 @@ impl Fault {
         match self {
             Self::Refused(kind, context) => Error::new(kind, operation, context),
             Self::Again(kind, context) => Error::new(kind, operation, context).retriable(true),
+            Self::Unwritable(context) => Error::new(ErrorKind::Unavailable, operation, context).unwritable(),
             Self::Stored(what) => Error::new(ErrorKind::Corrupt, operation, format!("stored {what} cannot be read")),
             Self::Sql(error) => {
                 let (kind, retriable, context) = classify(&error, file);
-                Error::new(kind, operation, context).retriable(retriable).with_source(error)
+                let refused = is_refused_write(&error);
+                let error = Error::new(kind, operation, context).retriable(retriable).with_source(error);
+                if refused { error.unwritable() } else { error }
             }
         }
     }
@@ -90,9 +95,20 @@ fn classify(error: &sqlx::Error, file: &str) -> (ErrorKind, bool, String) {
     }
 }
 
+/// Whether reading goes on and writing does not: no room, no permission, or somebody else writes and does not end.
+fn is_refused_write(error: &sqlx::Error) -> bool {
+    let code = |error: &dyn sqlx::error::DatabaseError| extended(error) & 0xff;
+    let refused = [code::FULL, code::READONLY, code::BUSY, code::LOCKED];
+    error.as_database_error().is_some_and(|error| refused.contains(&code(error)))
+}
+
+fn extended(error: &dyn sqlx::error::DatabaseError) -> i32 {
+    error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default()
+}
+
 fn classify_code(error: &dyn sqlx::error::DatabaseError, file: &str) -> (ErrorKind, bool, String) {
     use ErrorKind::{Conflict, Corrupt, Internal, Unavailable};
-    let extended = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+    let extended = extended(error);
     match extended & 0xff {
         code::BUSY | code::LOCKED => (Unavailable, true, "the database is locked".to_owned()),
         code::FULL => (Unavailable, true, "disk full".to_owned()),

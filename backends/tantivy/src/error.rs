@@ -13,10 +13,18 @@ pub(crate) fn translate(operation: &'static str, error: TantivyError) -> Error {
         TantivyError::InvalidArgument(_) | TantivyError::FieldNotFound(_) | TantivyError::InternalError(_) => {
             (ErrorKind::Internal, "the index refused the request")
         }
-        _ => (ErrorKind::Unavailable, "the index cannot be read or written"),
+        _ => match io_error(&error).map(io::Error::kind) {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => (ErrorKind::Unavailable, FULL),
+            Some(io::ErrorKind::ReadOnlyFilesystem) => (ErrorKind::Unavailable, READ_ONLY),
+            _ => (ErrorKind::Unavailable, "the index cannot be read or written"),
+        },
     };
-    Error::new(kind, operation, context).with_source(error)
+    let translated = Error::new(kind, operation, context).with_source(error);
+    if [FULL, READ_ONLY].contains(&context) { translated.unwritable() } else { translated }
 }
+
+const FULL: &str = "the index's disk is full";
+const READ_ONLY: &str = "the index's disk is read-only";
 
 /// A panic inside tantivy: with sound files it does not happen.
 pub(crate) fn panicked(operation: &'static str) -> Error {
@@ -60,6 +68,7 @@ mod tests {
     fn a_full_disk_is_worth_retrying_and_a_truncated_file_is_not() {
         let full = translate("t", io::Error::from(io::ErrorKind::StorageFull).into());
         assert_eq!((full.kind(), full.is_retriable()), (ErrorKind::Unavailable, true));
+        assert_eq!(full.refusal(), Some("the index's disk is full"));
         let cut = translate("t", io::Error::from(io::ErrorKind::UnexpectedEof).into());
         assert_eq!((cut.kind(), cut.is_retriable()), (ErrorKind::Corrupt, false));
     }

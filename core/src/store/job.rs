@@ -304,6 +304,7 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
     /// too often, and jobs of other processes or of due times need polling all the same.
     async fn wait(&self);
 
-    /// Whether the queue answers: a cheap read.
+    /// Whether the queue answers: a cheap read. Where the last write was refused, whether writing goes through again: an error
+    /// that [`Error::is_unwritable`](crate::Error::is_unwritable) says that reading goes on all the same.
     async fn ping(&self) -> Result<()>;
 }

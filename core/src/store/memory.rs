@@ -418,6 +418,7 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// where a reader stands in the way it is an error that may be tried again.
     async fn purge(&self) -> Result<()>;
 
-    /// Whether the store answers: a cheap read.
+    /// Whether the store answers: a cheap read. Where the last write was refused, whether writing goes through again: an error
+    /// that [`Error::is_unwritable`](crate::Error::is_unwritable) says that reading goes on all the same.
     async fn ping(&self) -> Result<()>;
 }

@@ -12,6 +12,10 @@ use hark_core::cost::Account;
 use hark_core::people::Claim;
 use hark_core::receipts::Note;
 use hark_core::{AgentId, ConversationId, IdentityKind, ReceiptKind, ReceiptWords, Result, Scope, Timestamp, User};
+use std::time::Duration;
+
+/// How long an answer waits for its call to be bound.
+const BINDING: Duration = Duration::from_millis(100);
 
 /// What a tool call says about its caller. Nothing in it but the conversation and the agent is fit for a log.
 pub struct Asking {
@@ -75,7 +79,7 @@ impl Asking {
         }
         if let Some(scope) = self.proven(app).await? {
             if let Some(conversation) = &self.conversation {
-                app.people.bind(&scope, conversation, self.agent.as_ref()).await?;
+                bind(app, &scope, conversation, self.agent.as_ref()).await?;
             }
             return Ok(Some(scope));
         }
@@ -148,5 +152,21 @@ impl Asking {
             tracing::warn!(bound = %bound.id, told = %other.id, "user id is not the conversation's");
         }
         Ok(())
+    }
+}
+
+/// Binds a conversation to the caller a token has proven. A store that takes no writes, or does not in time, keeps nobody from
+/// being answered: the next call of the tool brings the token again.
+async fn bind(app: &TenantApp, scope: &Scope, conversation: &ConversationId, agent: Option<&AgentId>) -> Result<()> {
+    let (people, scope) = (app.people.clone(), scope.clone());
+    let (conversation, agent) = (conversation.clone(), agent.cloned());
+    let binding = tokio::spawn(async move { people.bind(&scope, &conversation, agent.as_ref()).await });
+    match tokio::time::timeout(BINDING, binding).await {
+        Ok(Ok(Err(error))) if !error.is_unwritable() => Err(error),
+        Ok(Ok(Ok(_))) => Ok(()),
+        Ok(Ok(Err(_)) | Err(_)) | Err(_) => {
+            tracing::warn!("the call is not bound to its caller: that could not be written, or not in time");
+            Ok(())
+        }
     }
 }

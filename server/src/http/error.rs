@@ -10,6 +10,9 @@ use std::any::Any;
 use std::time::Duration;
 use utoipa::ToSchema;
 
+/// When to come back to a store that takes no writes.
+const UNWRITABLE: Duration = Duration::from_secs(5);
+
 /// What a client is told about a failure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemBody {
@@ -174,6 +177,14 @@ impl From<Error> for Problem {
             ErrorKind::Timeout | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
+        if let Some(why) = error.refusal() {
+            let detail = format!(
+                "nothing can be written at the moment, while reading goes on: {why}; somebody has to see to that \
+                 (docs/operations/incidents.md), then send it again"
+            );
+            let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Unavailable.name(), detail);
+            return Self { retry_after: Some(UNWRITABLE), ..problem }.caused_by(error);
+        }
         let detail = if status.is_server_error() {
             // What broke is the operator's business; the log has it under the request's id.
             "the request could not be served; the log has the reason under this x-request-id".to_owned()

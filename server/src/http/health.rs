@@ -23,6 +23,9 @@ const RECENTLY: Duration = Duration::from_secs(10);
 /// A role that takes longer to say how it is, is not well.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// It is read, but takes no writes.
+const UNWRITABLE: &str = "unwritable";
+
 /// That it runs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
@@ -35,8 +38,8 @@ pub struct Health {
 /// Whether it can work.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `ready`; `degraded` when a part is missing that can be done without; `unavailable` with 503 when the truth
-    /// or the queue does not answer.
+    /// `ready`; `degraded` when a part is missing that can be done without, or the truth or the queue is read but takes no
+    /// writes; `unavailable` with 503 when one of these two does not answer.
     pub status: &'static str,
     /// Every role.
     pub roles: BTreeMap<&'static str, RoleHealth>,
@@ -51,8 +54,11 @@ pub struct RoleHealth {
     pub backend: String,
     /// Its kind, or `none`.
     pub kind: String,
-    /// `ok`, `none`, or why not: `timeout`, `unavailable`, …
+    /// `ok`, `none`, or why not: `timeout`, `unavailable`, …; `unwritable` when it is read but takes no writes.
     pub status: &'static str,
+    /// Why it takes no writes: the disk is full, say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// For a model, the state of its backend's breaker: `closed`, `half_open` or `open`. While it is open the
     /// status is `unavailable`, and nobody is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,11 +91,14 @@ pub async fn ready(State(app): State<App>) -> impl IntoResponse {
     let (truth, jobs, stats, others) = tokio::join!(truth, jobs, tokio::time::timeout(PATIENCE, stats), others);
 
     let mut roles: BTreeMap<&'static str, RoleHealth> = others.into_iter().collect();
-    for (role, status) in [(Role::Memory, truth), (Role::Jobs, jobs)] {
-        let unnamed = || RoleHealth { backend: "none".to_owned(), kind: "none".to_owned(), status, breaker: None };
-        roles.entry(role.name()).or_insert_with(unnamed).status = status;
+    // Callers are recognised and told what is known though nothing can be written, so that is no reason to send nobody here.
+    let usable = [&truth, &jobs].iter().all(|state| matches!(state.0, "ok" | UNWRITABLE));
+    for (role, (status, detail)) in [(Role::Memory, truth), (Role::Jobs, jobs)] {
+        let (backend, kind) = ("none".to_owned(), "none".to_owned());
+        let unnamed = || RoleHealth { backend, kind, status, detail: None, breaker: None };
+        let health = roles.entry(role.name()).or_insert_with(unnamed);
+        (health.status, health.detail) = (status, detail);
     }
-    let usable = truth == "ok" && jobs == "ok";
     let whole = roles.values().all(|role| matches!(role.status, "ok" | "none"));
     let status = match (usable, whole) {
         (false, _) => "unavailable",
@@ -104,29 +113,32 @@ pub async fn ready(State(app): State<App>) -> impl IntoResponse {
 async fn other(app: &App, role: &RoleInfo) -> (&'static str, RoleHealth) {
     let guarded = matches!(role.role, Role::Embedder | Role::Chat);
     let breaker = app.breaker(&role.instance).filter(|_| guarded).map(|breaker| breaker.snapshot());
-    let status = match (&role.backend, role.role) {
+    let (status, detail) = match (&role.backend, role.role) {
         // Asked directly, for what they are needed for.
-        (_, Role::Memory | Role::Jobs) => "ok",
-        _ if breaker.is_some_and(|b| b.health == ModelHealth::Down) => ErrorKind::Unavailable.name(),
-        _ if breaker.is_some_and(answered_recently) => "ok",
+        (_, Role::Memory | Role::Jobs) => ("ok", None),
+        _ if breaker.is_some_and(|b| b.health == ModelHealth::Down) => (ErrorKind::Unavailable.name(), None),
+        _ if breaker.is_some_and(answered_recently) => ("ok", None),
         (Some(backend), _) => answers(backend.health()).await,
-        (None, _) if role.instance == "none" => "none",
-        (None, _) => "ok",
+        (None, _) if role.instance == "none" => ("none", None),
+        (None, _) => ("ok", None),
     };
     let breaker = breaker.map(|b| b.state.name());
-    (role.role.name(), RoleHealth { backend: role.instance.clone(), kind: role.kind.clone(), status, breaker })
+    (role.role.name(), RoleHealth { backend: role.instance.clone(), kind: role.kind.clone(), status, detail, breaker })
 }
 
 fn answered_recently(breaker: BreakerSnapshot) -> bool {
     breaker.health == ModelHealth::Healthy && breaker.last_success.is_some_and(|ago| ago < RECENTLY)
 }
 
-/// `ok`, or the kind of error. No more: this route needs no key.
-async fn answers(check: impl Future<Output = Result<()>>) -> &'static str {
+/// `ok`, or the kind of error. No more, but for why nothing can be written: this route needs no key.
+async fn answers(check: impl Future<Output = Result<()>>) -> (&'static str, Option<String>) {
     match tokio::time::timeout(PATIENCE, check).await {
-        Ok(Ok(())) => "ok",
-        Ok(Err(error)) => error.kind().name(),
-        Err(_) => ErrorKind::Timeout.name(),
+        Ok(Ok(())) => ("ok", None),
+        Ok(Err(error)) => match error.refusal() {
+            Some(why) => (UNWRITABLE, Some(why.to_owned())),
+            None => (error.kind().name(), None),
+        },
+        Err(_) => (ErrorKind::Timeout.name(), None),
     }
 }
 

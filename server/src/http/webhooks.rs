@@ -18,9 +18,11 @@ use axum::http::{HeaderMap, StatusCode};
 use hark_core::recall::Introduction;
 use hark_core::receipts::Note;
 use hark_core::store::Accepted;
-use hark_core::{ConversationId, Error, ErrorKind, ReceiptKind, Result, Scope, UserId};
+use hark_core::{ConversationId, Error, ErrorKind, ReceiptKind, Result, Scope, User, UserId};
 use serde::Serialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use std::sync::Arc;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tracing::Instrument;
 use utoipa::ToSchema;
@@ -63,7 +65,7 @@ async fn begin(app: &TenantApp, body: &Bytes, answer_by: Instant) -> (Initiation
     // that the tool finds them a moment later; and a panic costs the variables, not the call.
     let work = tokio::spawn({
         let app = app.clone();
-        async move { introduce(&app, beginning).await }.in_current_span()
+        async move { introduce(&app, beginning, answer_by).await }.in_current_span()
     });
     let answer = match tokio::time::timeout_at(answer_by, work).await {
         Ok(Ok(Ok(Some((data, caller, told))))) => {
@@ -95,19 +97,59 @@ fn late(app: &App) -> (InitiationData, &'static str) {
 }
 
 /// The variables, for whom, and what they tell; `None` when nobody can be named.
-async fn introduce(app: &TenantApp, beginning: Beginning) -> Result<Option<(InitiationData, UserId, Introduction)>> {
-    let tenant = app.tenant();
-    let conversation = beginning.conversation.as_ref();
-    let Some(user) = app.people.admit(tenant, conversation, &beginning.claims).await? else { return Ok(None) };
+async fn introduce(
+    app: &TenantApp,
+    beginning: Beginning,
+    answer_by: Instant,
+) -> Result<Option<(InitiationData, UserId, Introduction)>> {
+    let Some(user) = caller(app, beginning, answer_by).await? else { return Ok(None) };
     app.touched().person(&user.id);
-    let scope = Scope { tenant: tenant.clone(), caller: user.id.clone() };
-    if let Some(conversation) = conversation {
-        app.people.bind(&scope, conversation, beginning.agent.as_ref()).await?;
-    }
+    let scope = Scope { tenant: app.tenant().clone(), caller: user.id.clone() };
     let told = app.recall.introduce(&scope).await?;
     let data = variables::known(app, &scope, &user, &told);
     warm(app, scope);
     Ok(Some((data, user.id, told)))
+}
+
+/// Who is calling, admitted and bound to the conversation. A store that takes no writes, or is slow to, must not make a
+/// stranger of somebody we know: where that fails, or half of the time is over, who is known is only looked up. What was
+/// begun to be written goes on.
+async fn caller(app: &TenantApp, beginning: Beginning, answer_by: Instant) -> Result<Option<User>> {
+    let beginning = Arc::new(beginning);
+    let mut writing = tokio::spawn({
+        let (app, beginning) = (app.clone(), beginning.clone());
+        async move { admit(&app, &beginning).await }.in_current_span()
+    });
+    let patience = answer_by.saturating_duration_since(Instant::now()) / 2;
+    let failed = match tokio::time::timeout(patience, &mut writing).await {
+        Ok(Ok(Err(error))) if error.is_unwritable() => Some(error),
+        Ok(written) => return ended(written),
+        Err(_) => None,
+    };
+    let known = app.people.find(app.tenant(), beginning.conversation.as_ref(), &beginning.claims).await?;
+    match (known, failed) {
+        (Some(known), error) => {
+            tracing::warn!(?error, "the call is not bound to its caller: that could not be written, or not in time");
+            Ok(Some(known))
+        }
+        (None, Some(error)) => Err(error),
+        (None, None) => ended(writing.await),
+    }
+}
+
+async fn admit(app: &TenantApp, beginning: &Beginning) -> Result<Option<User>> {
+    let (tenant, conversation) = (app.tenant(), beginning.conversation.as_ref());
+    let Some(user) = app.people.admit(tenant, conversation, &beginning.claims).await? else { return Ok(None) };
+    if let Some(conversation) = conversation {
+        let scope = Scope { tenant: tenant.clone(), caller: user.id.clone() };
+        app.people.bind(&scope, conversation, beginning.agent.as_ref()).await?;
+    }
+    Ok(Some(user))
+}
+
+fn ended(written: std::result::Result<Result<Option<User>>, JoinError>) -> Result<Option<User>> {
+    written
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "webhooks.initiation", "admitting a caller panicked")))
 }
 
 /// Brings what the first question of the call needs into memory, while the answer goes out.

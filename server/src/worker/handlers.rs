@@ -13,7 +13,7 @@ use hark_core::{Error, ErrorKind, Scope, UserId};
 /// Why a job failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// A model is away, which may last for hours: postponed without counting, however often.
+    /// A model is away, or a store takes no writes, which may last for hours: postponed without counting, however often.
     Later(Error),
     /// Another attempt may help.
     Again(Error),
@@ -23,7 +23,7 @@ pub(super) enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        if error.is_model_away() {
+        if error.is_model_away() || error.is_unwritable() {
             return Self::Later(error);
         }
         // Also what is not retriable by itself: a person may mend a setting between two attempts, and five tries

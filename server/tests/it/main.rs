@@ -13,6 +13,7 @@ mod export;
 mod fake_elevenlabs;
 mod fakes;
 mod fault_matrix;
+mod full_disk;
 mod harness;
 mod identity;
 mod initiation;

@@ -35,11 +35,11 @@ impl MemoryStore for SwitchedMemory {
         new: &UserId,
         now: Timestamp,
     ) -> Result<Resolved> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.ensure_user(tenant, identities, new, now).await
     }
     async fn join_identities(&self, scope: &Scope, identities: &[Identity]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.join_identities(scope, identities).await
     }
     async fn user(&self, scope: &Scope) -> Result<Option<User>> {
@@ -55,23 +55,23 @@ impl MemoryStore for SwitchedMemory {
         self.inner.users(tenant, page).await
     }
     async fn set_name(&self, scope: &Scope, name: &str) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.set_name(scope, name).await
     }
     async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.set_consent(scope, consent).await
     }
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.set_shared(scope, shared).await
     }
     async fn transfer(&self, tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Result<Transfer> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.transfer(tenant, new, now).await
     }
     async fn undo_transfer(&self, tenant: &TenantId, id: &TransferId, now: Timestamp) -> Result<Option<Transfer>> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.undo_transfer(tenant, id, now).await
     }
     async fn transfer_by_id(&self, tenant: &TenantId, id: &TransferId) -> Result<Option<Transfer>> {
@@ -92,7 +92,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.unsettled_transfers(limit).await
     }
     async fn settle_transfer(&self, tenant: &TenantId, transfer: &Transfer) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.settle_transfer(tenant, transfer).await
     }
     async fn alias(&self, tenant: &TenantId, id: &UserId) -> Result<Option<UserId>> {
@@ -104,7 +104,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.aliases(scope).await
     }
     async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.set_summary(scope, summary).await
     }
     async fn sector_counts(&self, scope: &Scope) -> Result<Vec<(Sector, u64)>> {
@@ -112,11 +112,11 @@ impl MemoryStore for SwitchedMemory {
         self.inner.sector_counts(scope).await
     }
     async fn erase_user(&self, scope: &Scope, erasure: &NewErasure) -> Result<Erased> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.erase_user(scope, erasure).await
     }
     async fn append_audit(&self, tenant: &TenantId, entries: &[AuditEntry]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.append_audit(tenant, entries).await
     }
     async fn audit_log(&self, tenant: &TenantId, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>> {
@@ -140,11 +140,11 @@ impl MemoryStore for SwitchedMemory {
         self.inner.suppressed_by(tenant, id).await
     }
     async fn note_erasure(&self, tenant: &TenantId, erasure: &Erasure, keys: &[SuppressionKey]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.note_erasure(tenant, erasure, keys).await
     }
     async fn step_erasure(&self, tenant: &TenantId, id: &ErasureId, step: ErasureStep, at: Timestamp) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.step_erasure(tenant, id, step, at).await
     }
     async fn open_erasures(&self, limit: usize) -> Result<Vec<(TenantId, Erasure)>> {
@@ -156,11 +156,11 @@ impl MemoryStore for SwitchedMemory {
         self.inner.scan_erasures(page).await
     }
     async fn delete_unowned(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.delete_unowned(tenant, ids).await
     }
     async fn purge(&self) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         MemoryStore::purge(&self.inner).await
     }
     async fn bind_conversation(
@@ -170,7 +170,7 @@ impl MemoryStore for SwitchedMemory {
         agent: Option<&AgentId>,
         now: Timestamp,
     ) -> Result<UserId> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.bind_conversation(scope, conversation, agent, now).await
     }
     async fn conversation(&self, tenant: &TenantId, id: &ConversationId) -> Result<Option<Conversation>> {
@@ -178,7 +178,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.conversation(tenant, id).await
     }
     async fn save_conversation(&self, tenant: &TenantId, conversation: &Conversation) -> Result<Conversation> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.save_conversation(tenant, conversation).await
     }
     async fn replace_extraction(
@@ -188,11 +188,11 @@ impl MemoryStore for SwitchedMemory {
         standing: &crypt::Sealed,
         new: &crypt::Sealed,
     ) -> Result<bool> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.replace_extraction(tenant, id, standing, new).await
     }
     async fn finish_conversation(&self, scope: &Scope, id: &ConversationId, now: Timestamp) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.finish_conversation(scope, id, now).await
     }
     async fn conversations(
@@ -205,7 +205,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.conversations(tenant, caller, page).await
     }
     async fn put_memories(&self, scope: &Scope, memories: &[Memory]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.put_memories(scope, memories).await
     }
     async fn memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<Memory>> {
@@ -221,15 +221,15 @@ impl MemoryStore for SwitchedMemory {
         self.inner.list_memories(scope, filter, page).await
     }
     async fn delete_memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.delete_memories(scope, ids).await
     }
     async fn mark_indexed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.mark_indexed(scope, ids).await
     }
     async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.put_links(scope, links).await
     }
     async fn links(&self, scope: &Scope, ends: &[MemoryId]) -> Result<Vec<Link>> {
@@ -237,11 +237,11 @@ impl MemoryStore for SwitchedMemory {
         self.inner.links(scope, ends).await
     }
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.delete_link(scope, id).await
     }
     async fn restand(&self, scope: &Scope, changes: &[Change]) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.restand(scope, changes).await
     }
     async fn fading_memories(&self, before: Timestamp, page: &PageRequest) -> Result<Page<(Scope, Memory)>> {
@@ -253,11 +253,11 @@ impl MemoryStore for SwitchedMemory {
         self.inner.fading_links(before, page).await
     }
     async fn use_links(&self, scope: &Scope, uses: &[LinkUse]) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.use_links(scope, uses).await
     }
     async fn prune_links(&self, scope: &Scope, links: &[Link]) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.prune_links(scope, links).await
     }
     async fn take_lease(
@@ -267,15 +267,15 @@ impl MemoryStore for SwitchedMemory {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Leadership>> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.take_lease(name, holder, until, now).await
     }
     async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.keep_lease(name, holder, until, progress).await
     }
     async fn release_lease(&self, name: &str, holder: &str) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.release_lease(name, holder).await
     }
     async fn settle_conflict(
@@ -285,7 +285,7 @@ impl MemoryStore for SwitchedMemory {
         conflict: &Conflict,
         changes: &[Change],
     ) -> Result<bool> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.settle_conflict(scope, known, conflict, changes).await
     }
     async fn conflict(&self, tenant: &TenantId, id: &ConflictId) -> Result<Option<Conflict>> {
@@ -310,7 +310,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.history(scope, id).await
     }
     async fn put_receipts(&self, tenant: &TenantId, receipts: &[Receipt]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.put_receipts(tenant, receipts).await
     }
     async fn receipts_of(&self, tenant: &TenantId, conversation: &ConversationId) -> Result<Vec<Receipt>> {
@@ -328,15 +328,15 @@ impl MemoryStore for SwitchedMemory {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.claim_receipts(scope, conversation, from, until).await
     }
     async fn blank_receipts(&self, scope: &Scope, memories: &[MemoryId]) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.blank_receipts(scope, memories).await
     }
     async fn prune_receipts(&self, before: Timestamp) -> Result<u64> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.prune_receipts(before).await
     }
     async fn recalls(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Vec<(MemoryId, Recalls)>> {
@@ -344,7 +344,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.recalls(scope, ids).await
     }
     async fn put_review(&self, scope: &Scope, review: &Review) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.put_review(scope, review).await
     }
     async fn reviews(&self, scope: &Scope) -> Result<Vec<Review>> {
@@ -360,7 +360,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.count_of(tenant, states).await
     }
     async fn add_costs(&self, tenant: &TenantId, rows: &[CostRow]) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.add_costs(tenant, rows).await
     }
     async fn costs(&self, tenant: &TenantId, filter: &CostFilter, by: CostGroup) -> Result<Vec<CostSum>> {
@@ -380,7 +380,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.space().await
     }
     async fn set_space(&self, space: &Space) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.set_space(space).await
     }
     async fn count_memories(&self) -> Result<u64> {
@@ -388,7 +388,7 @@ impl MemoryStore for SwitchedMemory {
         self.inner.count_memories().await
     }
     async fn ping(&self) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
+        self.switches.gate_write(Part::Truth).await?;
         self.inner.ping().await
     }
 }
@@ -396,7 +396,7 @@ impl MemoryStore for SwitchedMemory {
 #[async_trait]
 impl JobQueue for SwitchedJobs {
     async fn accept(&self, event: &NewEvent, job: &NewJob) -> Result<Accepted> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.accept(event, job).await
     }
     async fn event(&self, tenant: &TenantId, id: &EventId) -> Result<Option<Event>> {
@@ -404,59 +404,59 @@ impl JobQueue for SwitchedJobs {
         self.inner.event(tenant, id).await
     }
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.delete_events(tenant, ids).await
     }
     async fn forget_jobs(&self, tenant: &TenantId, keys: &[String]) -> Result<u64> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.forget_jobs(tenant, keys).await
     }
     async fn purge(&self) -> Result<()> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         JobQueue::purge(&self.inner).await
     }
     async fn enqueue(&self, jobs: &[NewJob], now: Timestamp) -> Result<()> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.enqueue(jobs, now).await
     }
     async fn lease(&self, token: &str, limit: usize, until: Timestamp, now: Timestamp) -> Result<Vec<Lease>> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.lease(token, limit, until, now).await
     }
     async fn extend(&self, lease: &Lease, until: Timestamp) -> Result<Settled> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.extend(lease, until).await
     }
     async fn complete(&self, lease: &Lease, follow_ups: &[NewJob], now: Timestamp) -> Result<Settled> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.complete(lease, follow_ups, now).await
     }
     async fn retry(&self, lease: &Lease, at: Timestamp, failure: &Failure) -> Result<Settled> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.retry(lease, at, failure).await
     }
     async fn postpone(&self, lease: &Lease, at: Timestamp, reason: &Failure) -> Result<Settled> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.postpone(lease, at, reason).await
     }
     async fn release(&self, lease: &Lease) -> Result<Settled> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.release(lease).await
     }
     async fn bury(&self, lease: &Lease, failure: &Failure) -> Result<Settled> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.bury(lease, failure).await
     }
     async fn redrive(&self, tenant: &TenantId, id: &JobId, now: Timestamp) -> Result<bool> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.redrive(tenant, id, now).await
     }
     async fn redrive_all(&self, tenant: &TenantId, name: Option<&str>, now: Timestamp) -> Result<u64> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.redrive_all(tenant, name, now).await
     }
     async fn discard(&self, tenant: &TenantId, id: &JobId, discard: &Discard) -> Result<bool> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.discard(tenant, id, discard).await
     }
     async fn find(&self, tenant: &TenantId, id: &JobId) -> Result<Option<Job>> {
@@ -472,14 +472,14 @@ impl JobQueue for SwitchedJobs {
         self.inner.stats(tenant, now).await
     }
     async fn mend_times(&self, now: Timestamp) -> Result<u64> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.mend_times(now).await
     }
     async fn wait(&self) {
         self.inner.wait().await
     }
     async fn ping(&self) -> Result<()> {
-        self.switches.gate(Part::Queue).await?;
+        self.switches.gate_write(Part::Queue).await?;
         self.inner.ping().await
     }
 }

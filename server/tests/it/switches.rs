@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Down,
     /// It never answers.
     Hangs,
+    /// It is read, but takes no writes.
+    Full,
     /// It has a defect.
     Panics,
     /// It answers after so long.
@@ -50,10 +52,22 @@ impl Switches {
         self.0.lock().expect("not poisoned").remove(&part);
     }
 
+    /// In front of what writes.
+    pub(crate) async fn gate_write(&self, part: Part) -> Result<()> {
+        if self.is_full(part) {
+            return Err(Error::new(ErrorKind::Unavailable, "test.gate", "disk full").unwritable());
+        }
+        self.gate(part).await
+    }
+
+    pub(crate) fn is_full(&self, part: Part) -> bool {
+        self.0.lock().expect("not poisoned").get(&part) == Some(&Fault::Full)
+    }
+
     pub(crate) async fn gate(&self, part: Part) -> Result<()> {
         let fault = self.0.lock().expect("not poisoned").get(&part).copied();
         match fault {
-            None => Ok(()),
+            None | Some(Fault::Full) => Ok(()),
             Some(Fault::Down) => Err(Error::new(ErrorKind::Unavailable, "test.gate", format!("{part:?} is down"))),
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::Panics) => panic!("{part:?} has a defect"),

@@ -19,8 +19,11 @@ async fn while_another_process_writes_reading_goes_on_and_writing_may_be_tried_a
     assert_eq!(verdict(&error), (Unavailable, true), "{error:?}");
     assert_eq!(error.operation(), "sqlite.accept");
     assert_eq!(store.memory().count_memories().await.unwrap(), 0);
-    store.0.health().await.unwrap();
+    for error in [store.0.health().await.unwrap_err(), store.memory().ping().await.unwrap_err(), error] {
+        assert_eq!(error.refusal(), Some("the database is locked"), "{error:?}");
+    }
     stranger.execute("ROLLBACK").await.unwrap();
+    store.0.health().await.unwrap();
     assert_eq!(store.jobs().accept(&event("evt_1"), &job("ingest", "1")).await.unwrap(), Accepted::New);
 }
 
