@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const AGENT: &str = "agent_bench";
 
@@ -57,14 +57,19 @@ impl Client {
         Ok(serde_json::from_value(self.post("/tools/memory-query", &body).await?)?)
     }
 
-    /// The call is over. `at` is in unix seconds.
-    pub(crate) async fn deliver(&self, body: &[u8], at: i64) -> Outcome {
+    /// The call is over. `at` is in unix seconds. What became of the event: `accepted`, `duplicate` or `ignored`.
+    pub(crate) async fn deliver(&self, body: &[u8], at: i64) -> Outcome<String> {
         let request = self.http.post(format!("{}/webhooks/post-call", self.base));
         let request = request.header("elevenlabs-signature", sign(SECRET, at, body)?);
         let request = request.header("content-type", "application/json").body(body.to_vec());
         let answer: Value = request.send().await?.error_for_status()?.json().await?;
-        // A duplicate would be answered without a commit and flatter the figure.
-        if answer["status"] == "accepted" { Ok(()) } else { Err(format!("not accepted: {}", answer["status"]).into()) }
+        Ok(answer["status"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The same of an event that is new: a duplicate would be answered without a commit and flatter the figure.
+    pub(crate) async fn deliver_new(&self, body: &[u8], at: i64) -> Outcome {
+        let status = self.deliver(body, at).await?;
+        if status == "accepted" { Ok(()) } else { Err(format!("not accepted: {status}").into()) }
     }
 
     /// Whose a number is.
@@ -76,9 +81,25 @@ impl Client {
 
     /// Jobs that are not done.
     pub(crate) async fn queued(&self) -> Outcome<u64> {
-        let request = self.http.get(format!("{}/v1/queue", self.base)).bearer_auth(KEY);
-        let stats: Value = request.send().await?.error_for_status()?.json().await?;
+        let stats = self.get("/v1/queue").await?;
         Ok(["pending", "running", "retrying"].iter().filter_map(|state| stats[*state].as_u64()).sum())
+    }
+
+    /// Waits until every event is learnt.
+    pub(crate) async fn until_learnt(&self, patience: Duration) -> Outcome {
+        let begin = Instant::now();
+        while self.queued().await? > 0 {
+            if begin.elapsed() > patience {
+                return Err("the queue did not empty".into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Outcome<Value> {
+        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(KEY);
+        Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {

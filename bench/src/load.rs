@@ -21,6 +21,8 @@ const PAUSE: Duration = Duration::from_millis(700);
 pub(crate) struct Load {
     /// Memory queries a second that were asked for.
     pub(crate) rate: u32,
+    /// Transcripts kept of each caller who is asked about.
+    pub(crate) transcripts: usize,
     /// Client time of memory queries, in milliseconds.
     pub(crate) query: Option<Spread>,
     /// What the server says they took (`took_ms`), in whole milliseconds.
@@ -46,9 +48,22 @@ struct Seen {
     first_error: Option<String>,
 }
 
-/// Keeps up `rate` memory queries a second, in calls of an initiation and three queries by callers chosen at
-/// random.
-pub(crate) async fn run(client: &Client, callers: usize, rate: u32, duration: Duration, run: &str) -> Outcome<Load> {
+/// Whose calls come, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Memory queries a second.
+    pub(crate) rate: u32,
+    /// The first so many callers.
+    pub(crate) callers: usize,
+    /// Transcripts kept of each of them.
+    pub(crate) transcripts: usize,
+    /// For how long.
+    pub(crate) duration: Duration,
+}
+
+/// Keeps up the rate, in calls of an initiation and three queries by callers chosen at random.
+pub(crate) async fn run(client: &Client, plan: Plan, run: &str) -> Outcome<Load> {
+    let Plan { rate, callers, transcripts, duration } = plan;
     let seen = Arc::new(Mutex::new(Seen::default()));
     let mut rng = Rng::new(u64::from(rate));
     let apart = Duration::from_secs_f64(f64::from(QUESTIONS) / f64::from(rate));
@@ -70,6 +85,7 @@ pub(crate) async fn run(client: &Client, callers: usize, rate: u32, duration: Du
     }
     Ok(Load {
         rate,
+        transcripts,
         query: Spread::of(std::mem::take(&mut seen.query)),
         query_server: Spread::of(std::mem::take(&mut seen.query_server)),
         initiation: Spread::of(std::mem::take(&mut seen.initiation)),

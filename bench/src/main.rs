@@ -6,6 +6,8 @@
 
 mod ack;
 mod client;
+mod day;
+mod finished;
 mod load;
 mod measure;
 mod provider;
@@ -50,9 +52,23 @@ pub(crate) struct Options {
     /// Post-call events delivered
     #[arg(long, default_value_t = 300)]
     pub(crate) events: usize,
+    /// Callers of each size who are asked about once more after calls of theirs were learnt
+    #[arg(long, default_value_t = 50)]
+    pub(crate) talkers: usize,
+    /// Calls learnt of each of them
+    #[arg(long, default_value_t = 10)]
+    pub(crate) calls: usize,
     /// Leaves out the remote embedder
     #[arg(long)]
     pub(crate) no_provider: bool,
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum What {
+    /// A day of conversations in ten minutes, with models that fail now and then
+    Day(day::Day),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +92,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Outcome {
+    if let Some(What::Day(day)) = &options.what {
+        return day::run(options, day).await;
+    }
     let mut sizes = Vec::new();
     for &callers in &options.callers {
         sizes.push(measure::size(options, callers).await?);

@@ -2,17 +2,23 @@
 
 use crate::ack::{self, Acks};
 use crate::client::Client;
-use crate::load::{self, Load};
+use crate::finished::Finished;
+use crate::load::{self, Load, Plan};
+use crate::rng::Rng;
 use crate::seed;
 use crate::server::Server;
 use crate::stats::millis;
 use crate::{Options, Outcome};
+use hark_core::{Clock, SystemClock};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long the server is left alone before its idle memory is read.
 const IDLE: Duration = Duration::from_secs(5);
+
+/// How long telling of calls may take to be learnt.
+const PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// Everything measured at one size.
 #[derive(Debug, Clone, Serialize)]
@@ -63,11 +69,22 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
     tokio::time::sleep(IDLE).await;
     let idle = server.rss();
 
+    let duration = Duration::from_secs(options.seconds);
     let mut loads = Vec::new();
     for &rate in &options.rates {
         println!("  {rate} queries/s for {} s", options.seconds);
-        let run = format!("bench_{callers}_{rate}");
-        loads.push(load::run(&client, callers, rate, Duration::from_secs(options.seconds), &run).await?);
+        let plan = Plan { rate, callers, transcripts: 0, duration };
+        loads.push(load::run(&client, plan, &format!("bench_{callers}_{rate}")).await?);
+    }
+    let talkers = options.talkers.min(callers);
+    if talkers > 0 {
+        println!("  {talkers} callers tell of {} calls each", options.calls);
+        tell(&client, talkers, options.calls).await?;
+        for &rate in &options.rates {
+            println!("  {rate} queries/s about them for {} s", options.seconds);
+            let plan = Plan { rate, callers: talkers, transcripts: options.calls, duration };
+            loads.push(load::run(&client, plan, &format!("bench_told_{callers}_{rate}")).await?);
+        }
     }
     println!("  {} post-call events", options.events);
     let acks = ack::run(&client, folder.path(), options.events, callers).await?;
@@ -85,4 +102,20 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
         loads,
         acks,
     })
+}
+
+/// Each of the first `talkers` callers has had so many calls, a day apart, whose turns are evidence from now on. Delivered
+/// as the platform would; returns when all is learnt.
+async fn tell(client: &Client, talkers: usize, calls: usize) -> Outcome {
+    let mut rng = Rng::new(11);
+    for call in 0..calls {
+        for talker in 0..talkers {
+            let at = SystemClock.now().timestamp();
+            let start = at - 86_400 * i64::try_from(calls - call)?;
+            let conversation = format!("conv_told_{talker}_{call}");
+            let body = Finished::at(conversation, seed::number(talker), start).say(&mut rng, ack::TURNS).event()?;
+            client.deliver_new(&body, at).await?;
+        }
+    }
+    client.until_learnt(PATIENCE).await
 }

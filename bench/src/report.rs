@@ -21,7 +21,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(options: &Options, sizes: Vec<Size>, providers: Vec<Case>) -> Self {
-        let p95 = |size: &Size| Some(size.loads.last()?.query?.p95);
+        let p95 = |size: &Size| Some(size.loads.iter().rfind(|load| load.transcripts == 0)?.query?.p95);
         let growth = match sizes.as_slice() {
             [first, .., last] => p95(last).zip(p95(first)).map(|(last, first)| last / first),
             _ => None,
@@ -63,10 +63,19 @@ impl Report {
         for size in &self.sizes {
             for load in &size.loads {
                 let counts = format!("{} | {} | {}", load.errors, load.degraded, load.empty);
-                let what = format!("memory-query, {}/s", load.rate);
+                let told = match load.transcripts {
+                    0 => String::new(),
+                    calls => format!(" of callers with {calls} transcripts"),
+                };
+                let what = format!("memory-query, {}/s{told}", load.rate);
                 lines.push(row(size.memories, &what, load.query, &counts));
                 lines.push(row(size.memories, &format!("{what}, server's own"), load.query_server, NO_COUNTS));
-                lines.push(row(size.memories, &format!("initiation, {}/s", load.rate / 3), load.initiation, NO_COUNTS));
+                lines.push(row(
+                    size.memories,
+                    &format!("initiation, {}/s{told}", load.rate / 3),
+                    load.initiation,
+                    NO_COUNTS,
+                ));
             }
             let event = format!("post-call acknowledged, {} bytes", size.acks.bytes);
             lines.push(row(size.memories, &event, size.acks.ack, NO_COUNTS));
@@ -97,9 +106,10 @@ impl Report {
 const NO_COUNTS: &str = " | |";
 
 /// What one must know to read the figures.
-const NOTES: [&str; 5] = [
+const NOTES: [&str; 6] = [
     "- open loop over loopback: client time counts from the moment a request was due; calls are an initiation and three different queries by a caller chosen at random",
     "- sentences are templates of customer support; 4096 different ones are embedded by the built-in embedder, and their vectors are reused for the repeats",
+    "- transcripts are calls of 24 turns, delivered and learnt before those questions: their turns are recalled beside the memories",
     "- the server's own time is `took_ms`, in whole milliseconds",
     "- events are delivered one after the other while the workers learn from them, each followed by the bare commit (WAL, synchronous=FULL, the same disk)",
     "- learnt: events over the time from the first delivery until the queue was empty",
@@ -122,8 +132,16 @@ mod tests {
 
     fn size(memories: usize, p95: f64) -> Size {
         let spread = Some(Spread { n: 10, p50: 1.0, p95, p99: 12.0, max: 13.0 });
-        let load =
-            Load { rate: 20, query: spread, query_server: None, initiation: spread, errors: 0, degraded: 0, empty: 0 };
+        let load = Load {
+            rate: 20,
+            transcripts: 0,
+            query: spread,
+            query_server: None,
+            initiation: spread,
+            errors: 0,
+            degraded: 0,
+            empty: 0,
+        };
         let acks = Acks { bytes: 9, ack: spread, commit: spread, learnt_per_sec: 5.0 };
         Size {
             memories,

@@ -12,6 +12,7 @@ mod coverage;
 mod eval;
 mod fuzz;
 mod http;
+mod kill;
 mod lcov;
 mod process;
 mod realmodel;
@@ -48,6 +49,8 @@ enum Chore {
     Eval(eval::Args),
     /// Feeds damaged inputs to whatever reads from outside: a minute a target, or as long as told
     Fuzz(fuzz::Args),
+    /// Kills a server again and again under traffic: 1,000 times, or as often as told
+    Kill(kill::Args),
     /// Measures a release build: latency, memory, start-up; or recall quality
     Bench(bench::Args),
     /// Runs the loop on a real language model, and measures how it reads calls
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Chore::Coverage(args) => coverage::run(&workspace, args),
         Chore::Eval(args) => eval::run(&workspace, args),
         Chore::Fuzz(args) => fuzz::run(&workspace, args),
+        Chore::Kill(args) => kill::run(&workspace, args),
         Chore::Bench(args) => bench::run(&workspace, args),
         Chore::Realmodel(args) => realmodel::run(&workspace, args),
     });
@@ -98,7 +102,9 @@ mod tests {
             "xtask eval redaction",
             "xtask eval injection",
             "xtask fuzz --seconds 3600 --target event --seed 7",
+            "xtask kill --kills 200 --seed 3",
             "xtask bench",
+            "xtask bench -- day --conversations 100 --within 10",
             "xtask bench --debug -- --callers 20 --seconds 2",
             "xtask bench recall --harness bench --mode turns,transcripts --splits dev",
             "xtask realmodel --model 1.5b --calls 12 --set tuned --hark target/debug/hark --allow-skip",

@@ -5,8 +5,9 @@ use crate::app::App;
 use chrono::Duration as Span;
 use futures::FutureExt;
 use hark_core::job::{backoff, postponement};
-use hark_core::store::{Failure as Reason, Lease, NewJob, Settled};
+use hark_core::store::{Failure as Reason, Job, Lease, NewJob, Settled};
 use hark_core::{Error, ErrorKind};
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ pub(super) fn span(duration: Duration) -> Span {
 pub(super) async fn run(app: App, length: Duration, lease: Lease, give_up: CancellationToken) {
     let started = Instant::now();
     let name = lease.job.name.clone();
-    if lease.job.attempts > handlers::max_attempts(&name) {
+    if interrupted(&lease.job) >= INTERRUPTIONS {
         return settle(&app, &lease, Err(exhausted())).await;
     }
     let work = AssertUnwindSafe(handlers::handle(&app, &lease.job)).catch_unwind();
@@ -46,8 +47,25 @@ fn panicked() -> Failure {
     Failure::Again(Error::new(ErrorKind::Internal, "worker.run", "the handler panicked"))
 }
 
-/// Attempts are counted when they begin. A job that has had all of its own and was still not settled has never let anybody
-/// say what became of it: it is not begun again.
+/// So many attempts may end with the process. Far more than may fail: a process that is restarted again and again takes
+/// jobs with it that have done nothing wrong, and each waits out its lease in between; but a job that takes the process
+/// with it must not do so for ever.
+const INTERRUPTIONS: u32 = 20;
+
+/// How many of its attempts came to nothing by an answer, before this one. Attempts are counted when they begin; what is
+/// kept of earlier failures may be from before it was taken up again, and be numbered alike.
+fn failed(job: &Job) -> u32 {
+    let numbers: BTreeSet<u32> =
+        job.failures.iter().map(|failure| failure.attempt).filter(|attempt| *attempt < job.attempts).collect();
+    u32::try_from(numbers.len()).unwrap_or(u32::MAX)
+}
+
+/// How many of its attempts nobody ever said the outcome of.
+fn interrupted(job: &Job) -> u32 {
+    job.attempts.saturating_sub(1).saturating_sub(failed(job))
+}
+
+/// It has gone down with the process, or the process with it, once too often: it is not begun again.
 fn exhausted() -> Failure {
     let why = "every attempt ended without an answer: the process was killed, hung, or went down on this job";
     Failure::Never(Error::new(ErrorKind::Internal, "worker.lease", why))
@@ -81,9 +99,9 @@ async fn settle(app: &App, lease: &Lease, outcome: Result<Vec<NewJob>, Failure>)
             let at = now + postponement(age, error.retry_after(), &*app.engine.entropy);
             ("postponed", queue.postpone(lease, at, &Reason::of(&error, now)).await)
         }
-        Err(Failure::Again(error)) if job.attempts < handlers::max_attempts(&job.name) => {
+        Err(Failure::Again(error)) if failed(job) + 1 < handlers::max_attempts(&job.name) => {
             tracing::warn!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job failed");
-            let at = now + backoff(job.attempts, error.retry_after(), &*app.engine.entropy);
+            let at = now + backoff(failed(job) + 1, error.retry_after(), &*app.engine.entropy);
             ("retried", queue.retry(lease, at, &Reason::of(&error, now)).await)
         }
         Err(Failure::Again(error) | Failure::Never(error)) => {

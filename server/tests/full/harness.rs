@@ -95,12 +95,22 @@ impl Home {
         assert!(waited.await.is_ok(), "waited in vain for: {what}");
     }
 
+    /// Waits as long as it takes, if only something becomes of what waits.
     pub async fn until_idle(&self) {
-        self.until("an empty queue", async || {
-            let queue = self.get("/v1/queue").await;
-            ["pending", "running", "retrying"].iter().all(|state| queue[state] == 0)
-        })
-        .await;
+        let mut waiting = None;
+        loop {
+            let before = waiting;
+            self.until("fewer jobs in the queue", async || {
+                let queue = self.get("/v1/queue").await;
+                let count = |state: &str| queue[state].as_u64().expect("a number");
+                waiting = Some(count("pending") + count("running") + count("retrying"));
+                waiting == Some(0) || waiting != before
+            })
+            .await;
+            if waiting == Some(0) {
+                return;
+            }
+        }
     }
 
     fn url(&self, path: &str) -> String {
@@ -127,12 +137,24 @@ impl Home {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Value {
-        let sent = self.client.post(self.url(path)).bearer_auth(KEY).json(body).send().await;
-        let answer = sent.expect("an answer");
-        let status = answer.status();
-        let body: Value = answer.json().await.unwrap_or(Value::Null);
-        assert!(status.is_success(), "{path}: {status} {body}");
+        let (status, body) = self.try_post(path, body).await.expect("an answer");
+        assert!((200..300).contains(&status), "{path}: {status} {body}");
         body
+    }
+
+    /// `None` when there is no whole answer.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let answer = self.client.post(self.url(path)).bearer_auth(KEY).json(body).send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, answer.json().await.ok()?))
+    }
+
+    /// `None` when there is no whole answer.
+    pub async fn try_delete(&self, path: &str) -> Option<(u16, Value)> {
+        let answer = self.client.delete(self.url(path)).bearer_auth(KEY).send().await.ok()?;
+        let status = answer.status().as_u16();
+        let body = answer.bytes().await.ok()?;
+        Some((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
     }
 
     /// One delivery of a signed event; `None` when it was not acknowledged.

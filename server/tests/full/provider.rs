@@ -2,10 +2,7 @@
 //! nothing that was said, nor the key, is written anywhere while it does.
 
 use crate::harness::{Home, Running, call};
-use futures::FutureExt;
-use hark_core::ai::{AnswerSchema, ChatModel, ChatRequest};
-use hark_core::cost::Spend;
-use hark_core::testkit::{ChatReply, RuleBackedChat};
+use hark_core::testkit::ChatReply;
 use hark_openai::fake::{Behaviour, FakeOpenAi, Route};
 use serde_json::{Value, json};
 use std::fs::{File, read_to_string};
@@ -140,28 +137,10 @@ async fn a_provider_that_is_not_who_it_says_it_is_is_a_provider_that_is_away() {
     product.leaks_nothing().await;
 }
 
-/// What a model that behaves says: by rules, but read from the prompt and written as the schema wants it.
-fn sensible(system: &str, user: &str) -> ChatReply {
-    let name = match () {
-        () if user.contains("<turns>") => "extraction",
-        () if system.contains("compare two memories") => "judgement",
-        () => "summary",
-    };
-    let request = ChatRequest {
-        spend: Spend::Check,
-        system: system.to_owned(),
-        user: user.to_owned(),
-        schema: Some(AnswerSchema { name: name.to_owned(), schema: json!({}) }),
-        max_tokens: 1000,
-    };
-    let answer = RuleBackedChat.chat(&request).now_or_never().expect("it waits for nothing");
-    answer.map_or(ChatReply::Refusal, |answer| ChatReply::Text(answer.text))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chat_model_reads_calls_costs_are_told_and_rules_stand_in_when_it_refuses() {
     let (home, fake) = (Home::new(), FakeOpenAi::start().await);
-    fake.reply_with(sensible);
+    fake.reply_by_rules();
     let config = format!(
         "[roles]\nchat = \"fake\"\n[backends.fake]\nkind = \"openai\"\nbase_url = \"{}\"\nembedding_model = \"\"\n\
          chat_model = \"gpt-4o-mini\"\n",

@@ -164,12 +164,31 @@ async fn killed_with(hark: &Harness, limit: usize, token: &str) -> usize {
     hark.app.engine.jobs.lease(token, limit, now + Duration::seconds(60), now).await.expect("the queue answers").len()
 }
 
-/// What brings the process down never says so: attempts are counted when they begin, and the sixth does not.
+/// A process that is killed again and again takes jobs with it that have done nothing wrong; their failures are counted apart.
+#[tokio::test]
+async fn processes_that_die_do_not_use_up_what_a_job_may_fail() {
+    let hark = Harness::default();
+    hark.deliver(&event()).await;
+    hark.switches.set(Part::Extractor, Fault::Broken);
+    for failure in 1..=4 {
+        assert_eq!(killed_with(&hark, 4, &format!("process {failure}")).await, 1);
+        hark.later(Duration::seconds(61));
+        assert_eq!(hark.work().await, 1, "failure {failure}");
+        hark.later(Duration::hours(1));
+    }
+    let waiting = hark.get("/v1/jobs").await.json["items"][0].clone();
+    assert_eq!((&waiting["state"], &waiting["attempts"]), (&json!("retrying"), &json!(8)), "{waiting}");
+    hark.switches.mend(Part::Extractor);
+    assert!(hark.work().await >= 1);
+    assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learnt");
+}
+
+/// What brings the process down never says so: attempts are counted when they begin, and the twenty-first does not.
 #[tokio::test]
 async fn a_job_that_every_process_dies_on_is_buried_without_being_begun_again() {
     let hark = Harness::default();
     hark.deliver(&event()).await;
-    for attempt in 1..=5 {
+    for attempt in 1..=20 {
         assert_eq!(killed_with(&hark, 4, &format!("process {attempt}")).await, 1);
         hark.later(Duration::seconds(61));
     }

@@ -7,8 +7,12 @@ mod wire;
 
 pub use script::{Asked, Behaviour, Route};
 
-use hark_core::testkit::ChatReply;
-use script::Script;
+use futures::FutureExt;
+use hark_core::ai::{AnswerSchema, ChatModel, ChatRequest};
+use hark_core::cost::Spend;
+use hark_core::testkit::{ChatReply, RuleBackedChat};
+use script::{Chance, Script};
+use serde_json::json;
 use server::Server;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -56,11 +60,18 @@ impl FakeOpenAi {
         self.script.with(|state| state.queue.push_back(behaviour));
     }
 
+    /// So many of a thousand requests get a 503 from now on, by chance from `seed`; the others meet what they would have.
+    pub fn fail_by_chance(&self, per_mille: u32, seed: u64) {
+        // The generator's state is never 0.
+        self.script.with(|state| state.chance = Some(Chance { per_mille, state: seed % 2_147_483_646 + 1 }));
+    }
+
     /// Back to answering everything; hanging requests are answered, and nothing is queued.
     pub fn recover(&self) {
         self.script.with(|state| {
             state.always = Behaviour::Answer;
             state.queue.clear();
+            state.chance = None;
         });
         self.release();
     }
@@ -78,6 +89,12 @@ impl FakeOpenAi {
     /// The same, made from the instructions and the material of the request.
     pub fn reply_with(&self, reply: impl Fn(&str, &str) -> ChatReply + Send + Sync + 'static) {
         self.script.with(|state| state.reply = Arc::new(reply));
+    }
+
+    /// Chat requests are answered as a model would that behaves: by rules, but read from the prompt and written as the schema
+    /// wants it.
+    pub fn reply_by_rules(&self) {
+        self.reply_with(by_rules);
     }
 
     /// What the next chat request is answered with that is not spoken for yet.
@@ -111,9 +128,9 @@ impl FakeOpenAi {
         self.asked().iter().flat_map(Asked::texts).collect()
     }
 
-    /// Forgets what arrived so far.
-    pub fn forget(&self) {
-        self.script.with(|state| state.asked.clear());
+    /// Forgets what arrived so far; answers how much it was.
+    pub fn forget(&self) -> usize {
+        self.script.with(|state| std::mem::take(&mut state.asked).len())
     }
 
     /// Waits until so many requests hang.
@@ -144,4 +161,21 @@ impl FakeOpenAi {
             *server = Some(Server::start(self.address, wire::router(Arc::clone(&self.script))));
         }
     }
+}
+
+fn by_rules(system: &str, user: &str) -> ChatReply {
+    let name = match () {
+        () if user.contains("<turns>") => "extraction",
+        () if system.contains("compare two memories") => "judgement",
+        () => "summary",
+    };
+    let request = ChatRequest {
+        spend: Spend::Check,
+        system: system.to_owned(),
+        user: user.to_owned(),
+        schema: Some(AnswerSchema { name: name.to_owned(), schema: json!({}) }),
+        max_tokens: 1000,
+    };
+    let answer = RuleBackedChat.chat(&request).now_or_never().expect("it waits for nothing");
+    answer.map_or(ChatReply::Refusal, |answer| ChatReply::Text(answer.text))
 }

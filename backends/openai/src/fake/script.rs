@@ -104,10 +104,36 @@ impl Asked {
     }
 }
 
+impl State {
+    /// What the next request meets.
+    pub(super) fn meet(&mut self) -> Behaviour {
+        if self.chance.as_mut().is_some_and(Chance::fails) {
+            return Behaviour::status(503);
+        }
+        self.queue.pop_front().unwrap_or_else(|| self.always.clone())
+    }
+}
+
 pub(super) type Reply = Arc<dyn Fn(&str, &str) -> ChatReply + Send + Sync>;
+
+/// How often a request fails for no reason of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chance {
+    pub(super) per_mille: u32,
+    pub(super) state: u64,
+}
+
+impl Chance {
+    /// Lehmer's multiplicative sequence (48271, modulo 2^31 - 1).
+    fn fails(&mut self) -> bool {
+        self.state = self.state * 48_271 % 2_147_483_647;
+        self.state % 1_000 < u64::from(self.per_mille)
+    }
+}
 
 pub(super) struct State {
     pub(super) always: Behaviour,
+    pub(super) chance: Option<Chance>,
     pub(super) queue: VecDeque<Behaviour>,
     pub(super) width: usize,
     pub(super) reply: Reply,
@@ -134,6 +160,7 @@ impl Default for Script {
     fn default() -> Self {
         let state = State {
             always: Behaviour::Answer,
+            chance: None,
             queue: VecDeque::new(),
             width: 64,
             reply: Arc::new(|_, _| ChatReply::Text("{}".to_owned())),

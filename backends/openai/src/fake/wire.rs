@@ -25,7 +25,7 @@ async fn answer(State(script): State<Arc<Script>>, uri: Uri, headers: HeaderMap,
     let asked = asked(&uri, &headers, &body);
     let (mut behaviour, width) = script.with(|state| {
         state.asked.push(asked.clone());
-        (state.queue.pop_front().unwrap_or_else(|| state.always.clone()), state.width)
+        (state.meet(), state.width)
     });
     if let Some(refusal) = check_key(&script, &asked) {
         return refusal;

@@ -1,0 +1,129 @@
+//! What must hold once everything is quiet.
+
+use super::LANES;
+use super::traffic::{Book, Call, conversation, integrator, order, phone};
+use crate::harness::Home;
+use hark_core::backend::{Backend, OpenContext, Registry};
+use hark_core::store::KeywordQuery;
+use hark_core::{IndexState, Memory, PageRequest, Scope, SystemClock, SystemEntropy};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Over HTTP, as an integrator would look.
+pub(super) async fn over_http(home: &Home, book: &Book) {
+    let dead = home.get("/v1/jobs?state=dead").await;
+    assert_eq!(dead["items"], json!([]), "given up");
+    let calls = book.calls();
+    assert!(!calls.is_empty() && !book.additions().is_empty(), "nothing was tried");
+    for call in &calls {
+        match call.erased {
+            true => is_gone(home, call).await,
+            false => is_learnt_once(home, call).await,
+        }
+    }
+    let callers = calls.iter().filter(|call| !call.erased).count();
+    assert_eq!(all(home, "/v1/users?").await.len(), callers + LANES[1], "as many people as are remembered");
+    additions(home, book).await;
+}
+
+async fn all(home: &Home, path: &str) -> Vec<Value> {
+    let (mut items, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let mut page = home.get(&format!("{path}limit=1000{cursor}")).await;
+        items.append(page["items"].as_array_mut().expect("a list"));
+        let Some(next) = page["next_cursor"].as_str() else { return items };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+fn contents(items: &[Value]) -> impl Iterator<Item = &str> {
+    items.iter().filter_map(|memory| memory["content"].as_str())
+}
+
+async fn is_learnt_once(home: &Home, call: &Call) {
+    let told = home.get(&format!("/v1/conversations/{}", conversation(call.number))).await;
+    let memories = told["memories"].as_array().expect("a list");
+    let unique: BTreeSet<&str> = contents(memories).collect();
+    assert_eq!(unique.len(), memories.len(), "learnt twice: {told}");
+    let orders = contents(memories).filter(|says| says.contains(&order(call.number))).count();
+    assert_eq!(orders, 1, "the order was learnt once: {told}");
+    assert!(contents(memories).any(|says| says.to_lowercase().contains("morning")), "and the preference: {told}");
+    let user = told["user_id"].as_str().expect("somebody's");
+    assert_eq!(home.get(&format!("/v1/users/{user}")).await["call_count"], 1);
+    let answer = home.ask(user, "what is the order number").await;
+    assert_eq!(answer["mode"], "hybrid", "{answer}");
+    let best = answer["memories"][0]["content"].as_str().unwrap_or_default();
+    assert!(best.contains(&order(call.number)), "{answer}");
+}
+
+async fn is_gone(home: &Home, call: &Call) {
+    let question = json!({"query": "what is the order number", "caller_id": phone(call.number)});
+    let answer = home.post("/tools/memory-query", &question).await;
+    assert!(!answer.to_string().contains(&order(call.number)), "an erased caller is back: {answer}");
+    let (status, told) =
+        home.try_get(&format!("/v1/conversations/{}", conversation(call.number))).await.expect("an answer");
+    assert!(status == 404 || told["memories"].as_array().is_some_and(Vec::is_empty), "{status} {told}");
+}
+
+async fn additions(home: &Home, book: &Book) {
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for lane in 0..LANES[1] {
+        for memory in all(home, &format!("/v1/users/{}/memories?", integrator(lane))).await {
+            *found.entry(memory["content"].as_str().expect("words").to_owned()).or_default() += 1;
+        }
+    }
+    for addition in book.additions() {
+        let times = found.remove(&addition.words).unwrap_or(0);
+        match (&addition.id, addition.forgotten) {
+            (Some(_), true) => assert_eq!(times, 0, "forgotten, and back: {addition:?}"),
+            (Some(_), false) => assert_eq!(times, 1, "acknowledged, and lost or doubled: {addition:?}"),
+            (None, _) => assert!(times <= 1, "doubled: {addition:?}"),
+        }
+    }
+    assert_eq!(found, BTreeMap::new(), "nobody added these");
+}
+
+/// In the folder itself, without a server: every memory is in both indexes, and they hold nothing else.
+pub(super) async fn indexes(home: &Home) {
+    let data_dir = home.data().join("data");
+    let mut registry = Registry::new();
+    hark_plugins::install(&mut registry);
+    let context = OpenContext { data_dir, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let mut opened: Vec<Arc<dyn Backend>> = Vec::new();
+    for kind in ["sqlite", "lancedb", "tantivy", "local"] {
+        opened.push(registry.open(kind, json!({}), &context).await.expect("a healthy folder"));
+    }
+    let memory = opened.iter().find_map(|b| b.memory()).expect("the truth");
+    let vectors = opened.iter().find_map(|b| b.vectors()).expect("vectors");
+    let words = opened.iter().find_map(|b| b.keywords()).expect("words");
+    let space = opened.iter().find_map(|b| b.embedder()).expect("an embedder").info().space.clone();
+
+    let mut truth: BTreeMap<(String, String), (Scope, Vec<Memory>)> = BTreeMap::new();
+    let mut page = PageRequest::first(1_000);
+    loop {
+        let found = memory.scan_memories(&page).await.expect("the truth");
+        for (scope, memory) in found.items {
+            assert_eq!(memory.index, IndexState::Indexed, "{}", memory.id);
+            let key = (scope.tenant.to_string(), scope.caller.to_string());
+            truth.entry(key).or_insert_with(|| (scope, Vec::new())).1.push(memory);
+        }
+        let Some(next) = found.next_cursor else { break };
+        page.cursor = Some(next);
+    }
+    let count = truth.values().map(|(_, memories)| memories.len()).sum::<usize>();
+    for (scope, memories) in truth.values() {
+        let ids: BTreeSet<&str> = memories.iter().map(|memory| memory.id.as_str()).collect();
+        let rows = vectors.load(scope, &space, usize::MAX).await.expect("vectors").expect("no limit");
+        assert_eq!(rows.len(), ids.len(), "a vector a memory");
+        assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<BTreeSet<_>>(), ids);
+        for memory in memories {
+            let query = KeywordQuery { text: memory.content.clone(), sectors: Vec::new(), limit: memories.len() };
+            let hits = words.search(scope, &query).await.expect("words");
+            assert!(hits.iter().any(|hit| hit.id == memory.id), "{} is not found by its own words", memory.id);
+        }
+    }
+    assert_eq!(words.count().await.expect("words"), count as u64, "documents without a memory");
+    assert_eq!(vectors.count(&space).await.expect("vectors"), count as u64, "vectors without a memory");
+    println!("{count} memories in the truth, in the vectors and in the words");
+}
