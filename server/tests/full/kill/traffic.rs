@@ -101,7 +101,7 @@ pub(super) async fn call(scene: &Scene, book: &Book, lane: usize) {
             answered(scene, async |home| home.try_delete(&format!("/v1/users/{user}")).await).await;
         }
         open(&book.calls).push(Call { number, erased });
-        if erased || number % 10 == 0 {
+        if erased || number.is_multiple_of(10) {
             until_acknowledged(scene, number).await;
         }
         number += LANES[0];
