@@ -15,7 +15,9 @@ mod http;
 mod kill;
 mod lcov;
 mod process;
+mod python;
 mod realmodel;
+mod schemathesis;
 mod sdk;
 mod server;
 mod test;
@@ -51,6 +53,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Kills a server again and again under traffic: 1,000 times, or as often as told
     Kill(kill::Args),
+    /// Asks a running server what its OpenAPI document allows and forbids, and holds every answer against the document
+    Schemathesis(schemathesis::Args),
     /// Measures a release build: latency, memory, start-up; or recall quality
     Bench(bench::Args),
     /// Runs the loop on a real language model, and measures how it reads calls
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Chore::Eval(args) => eval::run(&workspace, args),
         Chore::Fuzz(args) => fuzz::run(&workspace, args),
         Chore::Kill(args) => kill::run(&workspace, args),
+        Chore::Schemathesis(args) => schemathesis::run(&workspace, args),
         Chore::Bench(args) => bench::run(&workspace, args),
         Chore::Realmodel(args) => realmodel::run(&workspace, args),
     });
@@ -103,6 +108,8 @@ mod tests {
             "xtask eval injection",
             "xtask fuzz --seconds 3600 --target event --seed 7",
             "xtask kill --kills 200 --seed 3",
+            "xtask schemathesis",
+            "xtask schemathesis --seconds 600 --examples 100 --seed 7 --hark target/debug/hark",
             "xtask bench",
             "xtask bench -- day --conversations 100 --within 10",
             "xtask bench --debug -- --callers 20 --seconds 2",

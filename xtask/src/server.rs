@@ -13,6 +13,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 pub(crate) struct Sandbox {
     hark: PathBuf,
     folder: PathBuf,
+    log: &'static str,
 }
 
 impl Sandbox {
@@ -24,7 +25,13 @@ impl Sandbox {
         if let Some(config) = config {
             std::fs::write(folder.join("config.toml"), config).map_err(failed)?;
         }
-        Ok(Self { hark: hark.to_owned(), folder })
+        Ok(Self { hark: hark.to_owned(), folder, log: "warn" })
+    }
+
+    /// The same, with a log of failures alone.
+    pub(crate) fn quiet(mut self) -> Self {
+        self.log = "error";
+        self
     }
 
     /// Where it is.
@@ -44,7 +51,8 @@ impl Sandbox {
             // A harness asks as one address with one key what a day's callers would.
             .env("HARK_LIMITS__TOOLS_PER_MINUTE", "0")
             .env("HARK_LIMITS__WEBHOOKS_PER_MINUTE", "0")
-            .env("HARK_LOG__LEVEL", "warn");
+            .env("HARK_LIMITS__AUTH_FAILURES_PER_MINUTE", "0")
+            .env("HARK_LOG__LEVEL", self.log);
         command
     }
 
@@ -104,6 +112,11 @@ impl Server {
     /// The body of a path.
     pub(crate) fn get(&self, path: &str) -> Outcome<String> {
         self.ask(&Request::get(path))
+    }
+
+    /// The body of a path that wants the key.
+    pub(crate) fn text(&self, path: &str) -> Outcome<String> {
+        self.ask(&Request::get(path).with_key(Self::KEY))
     }
 
     /// The JSON of a request with the key.

@@ -4,7 +4,7 @@
 //! whole loop on it, by kind `openai`; then the same by kind `ollama` through an imitation of Ollama's API. Nothing here is part of CI: half a gigabyte is fetched once, and
 //! a call is read for half a minute.
 
-mod calls;
+pub(crate) mod calls;
 mod check;
 mod fetch;
 mod serve;
