@@ -12,6 +12,9 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+/// How long to wait before a job is tried to be settled again.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
+
 /// A duration on the clock that leases are reckoned by.
 pub(super) fn span(duration: Duration) -> Span {
     Span::from_std(duration).unwrap_or(Span::seconds(60))
@@ -22,7 +25,7 @@ pub(super) async fn run(app: App, length: Duration, lease: Lease, give_up: Cance
     let started = Instant::now();
     let name = lease.job.name.clone();
     if interrupted(&lease.job) >= INTERRUPTIONS {
-        return settle(&app, &lease, Err(exhausted())).await;
+        return see_settled(&app, length, &lease, Err(exhausted()), &give_up).await;
     }
     let work = AssertUnwindSafe(handlers::handle(&app, &lease.job)).catch_unwind();
     let outcome = tokio::select! {
@@ -39,7 +42,32 @@ pub(super) async fn run(app: App, length: Duration, lease: Lease, give_up: Cance
     };
     metrics::histogram!("hark_job_duration_seconds", "job" => handlers::label(&name))
         .record(started.elapsed().as_secs_f64());
-    settle(&app, &lease, outcome).await;
+    see_settled(&app, length, &lease, outcome, &give_up).await;
+}
+
+/// Settles a job, also while the queue takes no writes: unless its end is written, what it did is done again, and an attempt
+/// is lost by each time. Nothing else is begun in this place meanwhile. For a lease's length at the most: then somebody else
+/// has the job, as after the loss of a process.
+async fn see_settled(
+    app: &App,
+    length: Duration,
+    lease: &Lease,
+    outcome: Result<Vec<NewJob>, Failure>,
+    give_up: &CancellationToken,
+) {
+    let settling = async {
+        // Asked at least once, also at the very end of a shutdown: what is done should not be done again.
+        while !settle(app, lease, &outcome).await {
+            tokio::select! {
+                () = tokio::time::sleep(SETTLE_AGAIN) => {}
+                () = give_up.cancelled() => return false,
+            }
+        }
+        true
+    };
+    if !matches!(tokio::time::timeout(length, settling).await, Ok(true)) {
+        tracing::error!(job = %lease.job.id, name = lease.job.name, "the job's end could not be written: it is done again");
+    }
 }
 
 /// The panic's own message may quote anybody, so it is not kept.
@@ -87,32 +115,39 @@ async fn keep_alive(app: &App, length: Duration, lease: &Lease) {
     }
 }
 
-async fn settle(app: &App, lease: &Lease, outcome: Result<Vec<NewJob>, Failure>) {
+/// Writes down what became of a job. `false` when the queue takes no writes and asking again may help.
+async fn settle(app: &App, lease: &Lease, outcome: &Result<Vec<NewJob>, Failure>) -> bool {
     let job = &lease.job;
     let now = app.engine.clock.now();
     let queue = &app.engine.jobs;
     let (result, settled) = match outcome {
-        Ok(follow_ups) => ("done", queue.complete(lease, &follow_ups, now).await),
+        Ok(follow_ups) => ("done", queue.complete(lease, follow_ups, now).await),
         Err(Failure::Later(error)) => {
             let age = now - job.created_at;
             tracing::warn!(?error, job = %job.id, name = job.name, age_secs = age.num_seconds(), "job postponed");
             let at = now + postponement(age, error.retry_after(), &*app.engine.entropy);
-            ("postponed", queue.postpone(lease, at, &Reason::of(&error, now)).await)
+            ("postponed", queue.postpone(lease, at, &Reason::of(error, now)).await)
         }
         Err(Failure::Again(error)) if failed(job) + 1 < handlers::max_attempts(&job.name) => {
             tracing::warn!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job failed");
             let at = now + backoff(failed(job) + 1, error.retry_after(), &*app.engine.entropy);
-            ("retried", queue.retry(lease, at, &Reason::of(&error, now)).await)
+            ("retried", queue.retry(lease, at, &Reason::of(error, now)).await)
         }
         Err(Failure::Again(error) | Failure::Never(error)) => {
             tracing::error!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job buried");
-            ("buried", queue.bury(lease, &Reason::of(&error, now)).await)
+            ("buried", queue.bury(lease, &Reason::of(error, now)).await)
         }
     };
-    metrics::counter!("hark_jobs_total", "job" => handlers::label(&job.name), "result" => result).increment(1);
     match settled {
         Ok(Settled::Done) => tracing::debug!(job = %job.id, name = job.name, result, "job settled"),
         Ok(Settled::Lost) => tracing::warn!(job = %job.id, name = job.name, result, "job was lost"),
-        Err(error) => tracing::error!(?error, job = %job.id, name = job.name, result, "job not settled"),
+        Err(error) => {
+            tracing::error!(?error, job = %job.id, name = job.name, result, "job not settled");
+            if error.is_unwritable() {
+                return false;
+            }
+        }
     }
+    metrics::counter!("hark_jobs_total", "job" => handlers::label(&job.name), "result" => result).increment(1);
+    true
 }

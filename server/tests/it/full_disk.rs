@@ -5,9 +5,13 @@ use super::switches::{Fault, Part};
 use axum::body::Body;
 use axum::http::Request;
 use chrono::Duration as Span;
+use hark_server::app::WorkerSettings;
+use hark_server::worker::Worker;
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const NUMBER: &str = "+4930111111";
 
@@ -107,5 +111,58 @@ async fn a_weekend_of_it_costs_no_job_an_attempt() {
     assert!(job["last_error"].as_str().unwrap().contains("disk full"), "{job}");
     make_room(&hark);
     assert!(hark.work().await > 0);
+    assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learnt");
+}
+
+/// The disk fills up while a job runs: what became of it is written as soon as there is room, and it is not done again.
+#[tokio::test(start_paused = true)]
+async fn what_became_of_a_job_is_written_when_there_is_room_and_nothing_is_begun_before() {
+    let hark = Harness::default();
+    hark.switches.set(Part::Extractor, Fault::Slow(Duration::from_secs(2)));
+    hark.deliver(&call("conv_1", NUMBER, &["The parcel never arrived."])).await;
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(Worker::new(hark.app.clone(), WorkerSettings::default()).run(cancel.clone()));
+    while hark.extractor.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    hark.switches.set(Part::Queue, Fault::Full);
+    while hark.get("/v1/conversations/conv_1").await.json["state"] != "learnt" {
+        tokio::time::advance(Duration::from_millis(500)).await;
+    }
+    tokio::time::advance(Duration::from_secs(20)).await;
+    let job = hark.get("/v1/jobs").await.json["items"][0].clone();
+    assert_eq!((&job["state"], &job["attempts"]), (&json!("running"), &json!(1)), "{job}");
+    hark.switches.mend(Part::Queue);
+    while queue(&hark).await["running"] != 0 || queue(&hark).await["pending"] != 0 {
+        tokio::time::advance(Duration::from_millis(500)).await;
+    }
+    assert_eq!(hark.extractor.asked.load(Ordering::SeqCst), 1, "it was done once");
+    assert_eq!(hark.get("/v1/users").await.json["items"][0]["call_count"], 1);
+    cancel.cancel();
+    running.await.unwrap();
+}
+
+/// A shutdown does not wait for room either.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_cannot_be_settled_holds_no_shutdown_beyond_its_limit() {
+    let hark = Harness::default();
+    hark.deliver(&call("conv_1", NUMBER, &["The parcel never arrived."])).await;
+    hark.switches.set(Part::Extractor, Fault::Slow(Duration::from_secs(2)));
+    let settings = WorkerSettings::default();
+    let drain = settings.drain;
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(Worker::new(hark.app.clone(), settings).run(cancel.clone()));
+    while hark.extractor.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    fill(&hark);
+    cancel.cancel();
+    let begun = Instant::now();
+    running.await.unwrap();
+    assert!(begun.elapsed() <= drain + Duration::from_secs(1), "{:?}", begun.elapsed());
+    make_room(&hark);
+    hark.switches.mend(Part::Extractor);
+    hark.later(Span::minutes(5));
+    assert!(hark.work().await > 0, "its lease ran out");
     assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learnt");
 }
