@@ -2,12 +2,13 @@
 //! whether all of it is remembered once. The provider is the wire-level fake of `hark-openai`, on loopback; it embeds, and it
 //! reads calls by the rules' understanding. Hark is the real program on its real stores.
 
-use crate::client::{Client, Recalled};
+use crate::client::Client;
 use crate::finished::Finished;
+use crate::load::{self, Call, Seen};
 use crate::rng::Rng;
 use crate::server::{Rss, Server};
-use crate::stats::{Spread, millis};
-use crate::{Options, Outcome, measure, seed, sentences};
+use crate::stats::Spread;
+use crate::{Options, Outcome, measure, seed};
 use hark_core::{Clock, SystemClock};
 use hark_openai::fake::{Behaviour, FakeOpenAi};
 use serde::Serialize;
@@ -18,10 +19,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Questions in a call.
-const QUESTIONS: usize = 3;
-/// Between two things that happen in a call.
-const PAUSE: Duration = Duration::from_millis(700);
 /// Turns of a transcript, beside the two that name its order.
 const TURNS: usize = 22;
 /// How often an event is delivered until it is acknowledged.
@@ -49,18 +46,6 @@ pub(crate) struct Day {
     /// What the provider takes for the others, in milliseconds
     #[arg(long, default_value_t = 50)]
     latency_ms: u64,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    initiation: Vec<f64>,
-    query: Vec<f64>,
-    query_server: Vec<f64>,
-    ack: Vec<f64>,
-    degraded: usize,
-    errors: usize,
-    first_error: Option<String>,
-    unacknowledged: usize,
 }
 
 /// What came of it.
@@ -99,7 +84,7 @@ pub(crate) async fn run(options: &Options, day: &Day) -> Outcome {
 
     let asked = forget_now_and_then(&fake);
     let begin = Instant::now();
-    let seen = play(&client, day).await?;
+    let (seen, unacknowledged) = play(&client, day).await?;
     let waiting_at_the_end = client.queued().await?;
     println!("  {} s later {waiting_at_the_end} events wait", begin.elapsed().as_secs());
     client.until_learnt(PATIENCE).await?;
@@ -124,7 +109,7 @@ pub(crate) async fn run(options: &Options, day: &Day) -> Outcome {
         ack: Spread::of(seen.ack),
         waiting_at_the_end,
         learnt_after_secs,
-        unacknowledged: seen.unacknowledged,
+        unacknowledged,
         lost,
         doubled,
         dead,
@@ -138,7 +123,7 @@ pub(crate) async fn run(options: &Options, day: &Day) -> Outcome {
     println!("\n{}", outturn.markdown());
     std::fs::write(&options.out, serde_json::to_vec_pretty(&outturn)?)?;
     println!("\nwritten to {}", options.out.display());
-    match lost + doubled + seen.unacknowledged {
+    match lost + doubled + unacknowledged {
         0 => Ok(()),
         _ => Err("not every conversation is remembered once".into()),
     }
@@ -183,99 +168,58 @@ impl Asked {
     }
 }
 
-async fn play(client: &Client, day: &Day) -> Outcome<Seen> {
+/// What was seen, and how many events were never acknowledged.
+async fn play(client: &Client, day: &Day) -> Outcome<(Seen, usize)> {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let mut rng = Rng::new(23);
     let apart = Duration::from_secs_f64(day.within as f64 / day.conversations as f64);
     let begin = Instant::now() + Duration::from_millis(100);
     let mut running = JoinSet::new();
     for number in 0..day.conversations {
-        let call = Call {
-            number,
-            caller: seed::number(rng.below(day.callers)),
-            questions: (0..QUESTIONS).map(|_| sentences::question(&mut rng)).collect(),
-            rng: Rng::new(number as u64),
-            due: begin + apart * u32::try_from(number)?,
+        let caller = seed::number(rng.below(day.callers));
+        let call = Call::new(conversation(number), caller, begin + apart * u32::try_from(number)?, &mut rng);
+        let (client, seen) = (client.clone(), Arc::clone(&seen));
+        running.spawn(async move {
+            let last = call.play(&client, &seen).await;
+            hang_up(&client, &seen, &call, number, last + load::PAUSE).await
+        });
+    }
+    let mut unacknowledged = 0;
+    while let Some(acknowledged) = running.join_next().await {
+        unacknowledged += usize::from(!acknowledged?);
+    }
+    let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((seen, unacknowledged))
+}
+
+/// The event is delivered until it is acknowledged, as the platform does, only faster. Whether it was in the end.
+async fn hang_up(client: &Client, seen: &Mutex<Seen>, call: &Call, number: usize, mut due: Instant) -> bool {
+    for _ in 0..DELIVERIES {
+        sleep_until(due).await;
+        let at = SystemClock.now().timestamp();
+        let delivered = match event(call, number, at) {
+            Ok(body) => client.deliver(&body, at).await,
+            Err(error) => Err(error),
         };
-        running.spawn(call.play(client.clone(), Arc::clone(&seen)));
+        let acknowledged = delivered.is_ok();
+        load::note(seen, due, delivered, |seen, took, _| seen.ack.push(took));
+        if acknowledged {
+            return true;
+        }
+        due = Instant::now() + load::PAUSE;
     }
-    while let Some(done) = running.join_next().await {
-        done?;
-    }
-    Ok(std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)))
+    false
 }
 
-struct Call {
-    number: usize,
-    caller: String,
-    questions: Vec<String>,
-    rng: Rng,
-    due: Instant,
-}
-
-impl Call {
-    async fn play(mut self, client: Client, seen: Arc<Mutex<Seen>>) {
-        let conversation = conversation(self.number);
-        let mut due = self.due;
-        sleep_until(due).await;
-        let begun = client.initiate(&conversation, &self.caller).await;
-        note(&seen, due, begun, |seen, took, ()| seen.initiation.push(took));
-        for question in &self.questions {
-            due += PAUSE;
-            sleep_until(due).await;
-            let answer = client.ask(&conversation, question).await;
-            note(&seen, due, answer, |seen, took, answer: Recalled| {
-                seen.query.push(took);
-                seen.query_server.push(answer.took_ms);
-                seen.degraded += usize::from(answer.degraded);
-            });
-        }
-        due += PAUSE;
-        sleep_until(due).await;
-        self.hang_up(&client, &seen, due).await;
-    }
-
-    /// Delivered until it is acknowledged, as the platform does, only faster.
-    async fn hang_up(&mut self, client: &Client, seen: &Mutex<Seen>, due: Instant) {
-        let mut due = due;
-        for _ in 0..DELIVERIES {
-            let at = SystemClock.now().timestamp();
-            let delivered = match self.event(at) {
-                Ok(body) => client.deliver(&body, at).await,
-                Err(error) => Err(error),
-            };
-            let acknowledged = delivered.is_ok();
-            note(seen, due, delivered, |seen, took, _| seen.ack.push(took));
-            if acknowledged {
-                return;
-            }
-            due = Instant::now() + PAUSE;
-            sleep_until(due).await;
-        }
-        seen.lock().unwrap_or_else(PoisonError::into_inner).unacknowledged += 1;
-    }
-
-    fn event(&mut self, at: i64) -> Outcome<Vec<u8>> {
-        let call = Finished::at(conversation(self.number), self.caller.clone(), at - 240);
-        let order = format!("My order number is {}.", FIRST_ORDER + self.number);
-        call.saying(&order).say(&mut self.rng, TURNS).event()
-    }
+/// What was said is the same at every delivery.
+fn event(call: &Call, number: usize, at: i64) -> Outcome<Vec<u8>> {
+    let order = format!("My order number is {}.", FIRST_ORDER + number);
+    let finished = Finished::at(call.conversation.clone(), call.caller.clone(), at - 240);
+    finished.saying(&order).say(&mut Rng::new(number as u64), TURNS).event()
 }
 
 fn conversation(number: usize) -> String {
     format!("conv_day_{number}")
-}
-
-fn note<T>(seen: &Mutex<Seen>, due: Instant, outcome: Outcome<T>, good: impl FnOnce(&mut Seen, f64, T)) {
-    let took = millis(due.elapsed());
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    match outcome {
-        Ok(answer) => good(&mut seen, took, answer),
-        Err(error) => {
-            seen.errors += 1;
-            seen.first_error.get_or_insert_with(|| error.to_string());
-        }
-    }
 }
 
 /// Of how many conversations the order is not remembered, and of how many more than once.

@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 /// Questions in a call, each different.
-const QUESTIONS: u32 = 3;
+pub(crate) const QUESTIONS: u32 = 3;
 /// From a call's beginning to its first question, and from one question to the next.
-const PAUSE: Duration = Duration::from_millis(700);
+pub(crate) const PAUSE: Duration = Duration::from_millis(700);
 
 /// What a rate did.
 #[derive(Debug, Clone, Serialize)]
@@ -37,15 +37,18 @@ pub(crate) struct Load {
     pub(crate) empty: usize,
 }
 
+/// What was seen so far; times in milliseconds.
 #[derive(Debug, Default)]
-struct Seen {
-    query: Vec<f64>,
-    query_server: Vec<f64>,
-    initiation: Vec<f64>,
-    errors: usize,
-    degraded: usize,
+pub(crate) struct Seen {
+    pub(crate) query: Vec<f64>,
+    pub(crate) query_server: Vec<f64>,
+    pub(crate) initiation: Vec<f64>,
+    /// Of acknowledgements, where events are delivered.
+    pub(crate) ack: Vec<f64>,
+    pub(crate) errors: usize,
+    pub(crate) degraded: usize,
     empty: usize,
-    first_error: Option<String>,
+    pub(crate) first_error: Option<String>,
 }
 
 /// Whose calls come, and how often.
@@ -72,9 +75,9 @@ pub(crate) async fn run(client: &Client, plan: Plan, run: &str) -> Outcome<Load>
     let mut running = JoinSet::new();
     for call in 0..calls {
         let caller = seed::number(rng.below(callers));
-        let questions = (0..QUESTIONS).map(|_| sentences::question(&mut rng)).collect();
-        let call = Call { conversation: format!("conv_{run}_{call}"), caller, questions, due: begin + apart * call };
-        running.spawn(call.play(client.clone(), seen.clone()));
+        let call = Call::new(format!("conv_{run}_{call}"), caller, begin + apart * call, &mut rng);
+        let (client, seen) = (client.clone(), Arc::clone(&seen));
+        running.spawn(async move { call.play(&client, &seen).await });
     }
     while let Some(done) = running.join_next().await {
         done?;
@@ -95,34 +98,45 @@ pub(crate) async fn run(client: &Client, plan: Plan, run: &str) -> Outcome<Load>
     })
 }
 
-struct Call {
-    conversation: String,
-    caller: String,
+/// A call: an initiation, then questions.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) conversation: String,
+    pub(crate) caller: String,
     questions: Vec<String>,
     due: Instant,
 }
 
 impl Call {
-    async fn play(self, client: Client, seen: Arc<Mutex<Seen>>) {
+    /// A call that begins when it is due, with questions chosen at random.
+    pub(crate) fn new(conversation: String, caller: String, due: Instant, rng: &mut Rng) -> Self {
+        let questions = (0..QUESTIONS).map(|_| sentences::question(rng)).collect();
+        Self { conversation, caller, questions, due }
+    }
+
+    /// Plays it. Answers when the last question was due.
+    pub(crate) async fn play(&self, client: &Client, seen: &Mutex<Seen>) -> Instant {
         sleep_until(self.due).await;
         let begun = client.initiate(&self.conversation, &self.caller).await;
-        note(&seen, self.due, begun, |seen, took, ()| seen.initiation.push(took));
+        note(seen, self.due, begun, |seen, took, ()| seen.initiation.push(took));
         let mut due = self.due;
         for question in &self.questions {
             due += PAUSE;
             sleep_until(due).await;
             let answer = client.ask(&self.conversation, question).await;
-            note(&seen, due, answer, |seen, took, answer: Recalled| {
+            note(seen, due, answer, |seen, took, answer: Recalled| {
                 seen.query.push(took);
                 seen.query_server.push(answer.took_ms);
                 seen.degraded += usize::from(answer.degraded);
                 seen.empty += usize::from(answer.is_empty());
             });
         }
+        due
     }
 }
 
-fn note<T>(seen: &Mutex<Seen>, due: Instant, outcome: Outcome<T>, good: impl FnOnce(&mut Seen, f64, T)) {
+/// Notes an answer with what it took since it was due, or that there was none.
+pub(crate) fn note<T>(seen: &Mutex<Seen>, due: Instant, outcome: Outcome<T>, good: impl FnOnce(&mut Seen, f64, T)) {
     let took = millis(due.elapsed());
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     match outcome {
