@@ -17,14 +17,16 @@ use traffic::Book;
 const KILLS: u64 = 50;
 /// Who sends at once: calls, additions, questions.
 const LANES: [usize; 3] = [3, 2, 1];
-/// A process dies before it has answered so many requests that write.
-const LIFE: u64 = 16;
+/// A process dies before it has answered so many requests that write; every other one before so many additions, which take
+/// longer and would hardly ever be answered otherwise.
+const LIVES: [u64; 2] = [16, 4];
 
 /// Moments are counted in answers to what writes, so that they fall into the other requests and into the learning that go on
 /// beside them.
 #[derive(Debug, Default)]
 struct Progress {
     answered: AtomicUsize,
+    added: AtomicUsize,
     moved: Notify,
     over: AtomicBool,
 }
@@ -48,10 +50,14 @@ impl Scene {
         self.wait().await;
         let answer = request.await;
         if answer.is_some() {
-            self.progress.answered.fetch_add(1, Ordering::SeqCst);
-            self.progress.moved.notify_one();
+            self.count(&self.progress.answered);
         }
         answer
+    }
+
+    fn count(&self, what: &AtomicUsize) {
+        what.fetch_add(1, Ordering::SeqCst);
+        self.progress.moved.notify_one();
     }
 
     fn over(&self) -> bool {
@@ -96,8 +102,12 @@ async fn kill_again_and_again(scene: &Scene, kills: u64, seed: u64) -> Running {
     for killed in 1..=kills {
         let server = scene.home.serve().await;
         scene.up.add_permits(lanes);
-        let moment = scene.progress.answered.load(Ordering::SeqCst) + (next(&mut state) % LIFE) as usize;
-        while scene.progress.answered.load(Ordering::SeqCst) < moment {
+        let (counted, life) = match killed % 2 {
+            0 => (&scene.progress.answered, LIVES[0]),
+            _ => (&scene.progress.added, LIVES[1]),
+        };
+        let moment = counted.load(Ordering::SeqCst) + (next(&mut state) % life) as usize;
+        while counted.load(Ordering::SeqCst) < moment {
             scene.progress.moved.notified().await;
         }
         let permits = scene.up.acquire_many(u32::try_from(lanes).expect("few")).await.expect("open");

@@ -142,6 +142,7 @@ pub(super) async fn add(scene: &Scene, book: &Book, lane: usize) {
         let answer = scene.write(scene.home.try_post("/v1/memories", &memory)).await;
         let id = answer.map(|(status, body)| {
             assert!((200..300).contains(&status), "{status} {body}");
+            scene.count(&scene.progress.added);
             body["id"].as_str().expect("a memory's id").to_owned()
         });
         let mut addition = Addition { words, id, forgotten: false };
