@@ -110,6 +110,9 @@ pub struct WorkerSettings {
     /// How often to look whether what has faded is to be put away: of all processes, the first to look after
     /// `decay.every_secs` does it.
     pub decay_poll: Duration,
+    /// How often to look whether what is older than it is kept is to be removed: of all processes, the first to look after
+    /// `privacy.retention.every_secs` does it.
+    pub retention_poll: Duration,
     /// How often to look whether it is time to ask the platform for calls that no webhook told of.
     pub missed_poll: Duration,
 }
@@ -125,6 +128,7 @@ impl Default for WorkerSettings {
             optimise_every: Duration::from_secs(600),
             prune_every: Duration::from_secs(3_600),
             decay_poll: Duration::from_secs(60),
+            retention_poll: Duration::from_secs(60),
             missed_poll: Duration::from_secs(60),
         }
     }

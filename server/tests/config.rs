@@ -201,6 +201,27 @@ fn slips_name_source_key_and_remedy() {
         ),
         ("[decay]\narchive_below = 2.0\n", ("", ""), "config.toml: decay.archive_below: must be 0 to 1"),
         ("[decay.per_day]\nsemantic = -1.0\n", ("", ""), "config.toml: decay.per_day.semantic: must be 0 or greater"),
+        (
+            "[privacy.retention]\ntranscripts_days = 0\n",
+            ("", ""),
+            "config.toml: privacy.retention.transcripts_days: must be a number of days from 1 to 36500, or \"forever\"",
+        ),
+        (
+            "[privacy.retention.tenants.acme]\ncallers_days = 'never'\n",
+            ("", ""),
+            "config.toml: privacy.retention.tenants.acme.callers_days: must be a number of days from 1 to 36500",
+        ),
+        (
+            "[privacy.retention.tenants.acme]\ncaller_days = 5\n",
+            ("", ""),
+            "privacy.retention.tenants.acme.caller_days: unknown key; did you mean `callers_days`?",
+        ),
+        (
+            "",
+            ("HARK_PRIVACY__RETENTION__EVENTS_DAYS", "1.5"),
+            "HARK_PRIVACY__RETENTION__EVENTS_DAYS: privacy.retention.events_days: must be a number of days from 1",
+        ),
+        ("", ("HARK_PRIVACY__RETENTION__EVERY_SECS", "0"), "privacy.retention.every_secs: must be at least 1"),
         ("[link]\nthreshold = 1.5\n", ("", ""), "config.toml: link.threshold: must be 0 to 1"),
         ("", ("HARK_DECAY__EVERY_SECS", "0"), "HARK_DECAY__EVERY_SECS: decay.every_secs: must be at least 1"),
         ("[reconcile]\ncandidates = 0\n", ("", ""), "config.toml: reconcile.candidates: must be 1 to 50"),

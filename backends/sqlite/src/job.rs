@@ -2,6 +2,7 @@
 
 use crate::db::Db;
 use crate::error::Fault;
+use crate::old_events;
 use crate::page::{After, as_i64, limit, page, rows};
 use crate::row::{self, id_list, json, micros};
 use crate::turns;
@@ -363,6 +364,14 @@ impl JobQueue for SqliteQueue {
 
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64> {
         self.db.named("sqlite.delete_events", self.remove_events(tenant, ids).await)
+    }
+
+    async fn event_tenants(&self) -> Result<Vec<TenantId>> {
+        self.db.named("sqlite.event_tenants", old_events::tenants(&self.db).await)
+    }
+
+    async fn events_before(&self, tenant: &TenantId, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+        self.db.named("sqlite.events_before", old_events::before(&self.db, tenant, before, limit).await)
     }
 
     async fn forget_jobs(&self, tenant: &TenantId, keys: &[String]) -> Result<u64> {

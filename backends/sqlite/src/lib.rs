@@ -11,6 +11,7 @@ mod job;
 mod keys;
 mod memory;
 mod migrate;
+mod old_events;
 mod page;
 mod row;
 mod turns;

@@ -43,6 +43,11 @@ impl Ingest {
     /// What the stores say. If the truth was reached, the caller is erased all the same and the rest follows by the
     /// schedule; else nothing was removed.
     pub async fn erase(&self, scope: &Scope) -> Result<Option<Erasure>> {
+        self.erase_as(scope, self.engine.privacy.after_erasure == AfterErasure::Forever).await
+    }
+
+    /// The same; `forever` also keeps out what comes later.
+    pub(super) async fn erase_as(&self, scope: &Scope, forever: bool) -> Result<Option<Erasure>> {
         // What still waits to be kept would bring the conversations' names back.
         self.engine.meter.flush().await?;
         // Written later they would be left out; here is where their conversations can still be told.
@@ -56,7 +61,7 @@ impl Ingest {
         let new = NewErasure {
             person: vault.person(tenant, &scope.caller),
             at: self.engine.clock.now(),
-            forever: self.engine.privacy.after_erasure == AfterErasure::Forever,
+            forever,
             keys: users.chain(calls).collect(),
             work: vault.seal_json(tenant, Purpose::Erasure, id.as_str(), &work)?,
             id,
@@ -212,13 +217,18 @@ impl Ingest {
             let key = |id: &UserId| self.engine.vault.suppressed_user(tenant, id);
             let keys: Vec<SuppressionKey> = found.items.iter().map(|user| key(&user.id)).collect();
             let kept_out = self.engine.memory.suppressions(tenant, &keys).await?;
-            let known = |id: &UserId| kept_out.iter().any(|suppression| suppression.key == key(id));
-            back.extend(found.items.into_iter().map(|user| user.id).filter(known));
+            for user in found.items {
+                let mut known = kept_out.iter().filter(|suppression| suppression.key == key(&user.id)).peekable();
+                if known.peek().is_some() {
+                    // As it was then, whatever is configured by now.
+                    back.push((user.id.clone(), known.any(|suppression| suppression.forever)));
+                }
+            }
             let Some(next) = found.next_cursor else { break };
             page.cursor = Some(next);
         }
-        for caller in &back {
-            self.erase(&Scope { tenant: tenant.clone(), caller: caller.clone() }).await?;
+        for (caller, forever) in &back {
+            self.erase_as(&Scope { tenant: tenant.clone(), caller: caller.clone() }, *forever).await?;
         }
         Ok(back.len())
     }

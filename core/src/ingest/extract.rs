@@ -67,7 +67,7 @@ pub(super) fn seal_transcript(engine: &Engine, tenant: &TenantId, call: &Call) -
 }
 
 /// What was said in a conversation, without its secrets, whether it was stored with them or not; `None` where it was not
-/// kept.
+/// kept, or its period is over.
 ///
 /// # Errors
 /// `Corrupt` or `Config` when the vault cannot open it.
@@ -75,8 +75,11 @@ pub fn open_transcript(engine: &Engine, tenant: &TenantId, of: &Conversation) ->
     Ok(open_said(engine, tenant, of)?.map(|said| engine.redaction.transcript(&said)))
 }
 
-/// As it was stored: for nobody but the extractor.
+/// As it was stored: for nobody but the extractor. What is kept no longer is not opened, whether it is removed yet or not.
 pub(super) fn open_said(engine: &Engine, tenant: &TenantId, of: &Conversation) -> Result<Option<Transcript>> {
+    if engine.privacy.retention.words_are_over(tenant, of.started_at, engine.clock.now()) {
+        return Ok(None);
+    }
     of.transcript
         .as_ref()
         .map(|sealed| engine.vault.open_json(tenant, Purpose::Transcript, of.id.as_str(), sealed))

@@ -12,6 +12,7 @@ mod config;
 mod confirm;
 mod consent;
 mod erase;
+mod expire;
 mod extract;
 mod index;
 mod link;
@@ -32,6 +33,7 @@ pub use add::NewMemory;
 pub use change::MemoryPatch;
 pub use config::IngestConfig;
 pub use consent::NO_CONSENT;
+pub use expire::{Expired, RETENTION_LEASE};
 pub(crate) use extract::confidences;
 pub use extract::open_transcript;
 pub(crate) use index::findable;
@@ -161,6 +163,10 @@ impl Ingest {
         }
         if self.is_kept_out(tenant, &call).await? {
             return self.keep_out(tenant, &call).await;
+        }
+        if known.as_ref().is_some_and(|call| self.is_expired(tenant, call)) {
+            self.engine.jobs.delete_events(tenant, &erase::events_of(tenant, &call.conversation)).await?;
+            return Ok(Ingested::just(Outcome::Ignored { why: "expired" }));
         }
         if let Some(refused) = known.filter(|c| c.state == ConversationState::Refused) {
             return self.let_go(tenant, &call, refused.caller).await;

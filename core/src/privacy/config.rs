@@ -1,5 +1,6 @@
 //! What an operator decides about people's rights.
 
+use super::RetentionConfig;
 use crate::Consent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ pub struct PrivacyConfig {
     /// is a stranger with an empty memory; or `forever`, what comes later as well, so that nothing is ever learnt of
     /// them again. Each erasure keeps what was configured when it was done.
     pub after_erasure: AfterErasure,
+    /// For how long what is remembered is kept.
+    pub retention: RetentionConfig,
 }
 
 /// What holds of a person of whom nobody has said whether they agree to be remembered.

@@ -1,8 +1,11 @@
-//! What people may expect of what is remembered about them: that an erasure holds.
+//! What people may expect of what is remembered about them: that an erasure holds, and that nothing is kept
+//! for longer than it was meant to be.
 
 mod audit;
 mod config;
 mod ledger;
+mod retention;
 
 pub use audit::{AuditLog, AuditNote};
 pub use config::{AfterErasure, ConsentRule, PrivacyConfig};
+pub use retention::{Period, Periods, RetentionConfig, TenantRetention};

@@ -8,7 +8,7 @@ use crate::store::{
 };
 use crate::{EventId, JobId, Page, PageRequest, Result, TenantId, Timestamp};
 use async_trait::async_trait;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
@@ -175,6 +175,29 @@ impl JobQueue for RamJobQueue {
         let mut state = self.state();
         let gone = ids.iter().filter(|id| state.events.remove(&(tenant.clone(), (*id).clone())).is_some());
         Ok(gone.count() as u64)
+    }
+
+    async fn event_tenants(&self) -> Result<Vec<TenantId>> {
+        let mut tenants: Vec<_> = self.state().events.keys().map(|(tenant, _)| tenant.clone()).collect();
+        tenants.sort();
+        tenants.dedup();
+        Ok(tenants)
+    }
+
+    async fn events_before(&self, tenant: &TenantId, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+        let state = self.state();
+        let unfinished = [JobState::Pending, JobState::Running, JobState::Retrying];
+        let jobs = state.jobs.values().map(|row| &row.job);
+        let wanted: BTreeSet<&str> = jobs
+            .filter(|job| job.tenant == *tenant && unfinished.contains(&job.state))
+            .map(|job| job.key.as_str())
+            .collect();
+        let old = state.events.values().filter(|event| {
+            event.tenant == *tenant && event.received_at < before && !wanted.contains(event.id.as_str())
+        });
+        let mut old: Vec<_> = old.map(|event| (event.received_at, event.id.clone())).collect();
+        old.sort();
+        Ok(old.into_iter().take(limit).map(|(_, id)| id).collect())
     }
 
     async fn forget_jobs(&self, tenant: &TenantId, keys: &[String]) -> Result<u64> {

@@ -88,7 +88,7 @@ impl CallerCache {
         Ok(Some(warm))
     }
 
-    /// Forgets a caller at once; for erasure.
+    /// Forgets a caller at once: what is no longer kept must not wait for its place in memory to be needed.
     pub(crate) fn forget(&self, scope: &Scope) {
         let keys: Vec<_> = self.entries.iter().map(|(key, _)| key).filter(|key| key.0 == *scope).collect();
         for key in keys {

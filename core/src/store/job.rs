@@ -231,6 +231,13 @@ pub trait JobQueue: Debug + Send + Sync + 'static {
     /// Removes kept events; the missing are fine. Answers how many went.
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64>;
 
+    /// The tenants of whom events are kept, in their order.
+    async fn event_tenants(&self) -> Result<Vec<TenantId>>;
+
+    /// A tenant's events that arrived before that moment, the earliest first (ties by id), at most `limit`; one whose id is
+    /// the key of a job that waits, runs or is tried again is left out.
+    async fn events_before(&self, tenant: &TenantId, before: Timestamp, limit: usize) -> Result<Vec<EventId>>;
+
     /// Removes a tenant's jobs that nobody works on, dead ones among them, whose key is one of these or begins with one of
     /// them and a colon: how payloads of an erased person go. Answers how many went. One that is worked on is left to
     /// its worker.

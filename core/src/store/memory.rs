@@ -311,6 +311,40 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// somebody else's is left alone.
     async fn release_lease(&self, name: &str, holder: &str) -> Result<()>;
 
+    // ---- what is too old to be kept
+
+    /// The tenants of whom this store keeps a caller or a conversation, in their order.
+    async fn tenants(&self) -> Result<Vec<TenantId>>;
+
+    /// Conversations of a tenant that hold a transcript or a saved extraction and began before that moment, with whose they
+    /// are; one that is being learnt from only if it was last written before it too. Earliest start first (ties by id),
+    /// at most `limit`.
+    async fn spoken_before(
+        &self,
+        tenant: &TenantId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, Option<UserId>)>>;
+
+    /// Takes transcript and saved extraction away from conversations, for good; nothing else of them changes, and no
+    /// revision is raised. Missing ones are ignored. Answers how many had either.
+    async fn take_words(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64>;
+
+    /// A tenant's memories in one of these states that were learnt before that moment, the longest ago first (ties by id),
+    /// in an order that stays while the walk goes on. `next_cursor` leads on.
+    async fn aged_memories(
+        &self,
+        tenant: &TenantId,
+        states: &[MemoryState],
+        before: Timestamp,
+        page: &PageRequest,
+    ) -> Result<Page<(Scope, Memory)>>;
+
+    /// A tenant's callers who were last heard of before that moment: neither contact, nor a conversation that began or was
+    /// written, nor a memory that was learnt or told again is from then or later. The longest ago first (ties by id).
+    /// `next_cursor` leads on.
+    async fn idle_callers(&self, tenant: &TenantId, before: Timestamp, page: &PageRequest) -> Result<Page<User>>;
+
     // ---- conflicts and history
 
     /// Writes a conflict and what its resolution does to memories, all or none, if everything still is as it was

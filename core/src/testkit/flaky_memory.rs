@@ -97,6 +97,11 @@ scripted! {
     fn take_lease(name: &str, holder: &str, until: Timestamp, now: Timestamp) -> Option<Leadership>;
     fn keep_lease(name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> bool;
     fn release_lease(name: &str, holder: &str) -> ();
+    fn tenants() -> Vec<TenantId>;
+    fn spoken_before(tenant: &TenantId, before: Timestamp, limit: usize) -> Vec<(ConversationId, Option<UserId>)>;
+    fn take_words(tenant: &TenantId, ids: &[ConversationId]) -> u64;
+    fn aged_memories(tenant: &TenantId, states: &[MemoryState], before: Timestamp, page: &PageRequest) -> Page<(Scope, Memory)>;
+    fn idle_callers(tenant: &TenantId, before: Timestamp, page: &PageRequest) -> Page<User>;
     fn settle_conflict(scope: &Scope, known: Option<&Conflict>, conflict: &Conflict, changes: &[Change]) -> bool;
     fn conflict(tenant: &TenantId, id: &ConflictId) -> Option<Conflict>;
     fn conflicts_of(scope: &Scope, ends: &[MemoryId]) -> Vec<Conflict>;

@@ -136,6 +136,13 @@ impl ConflictId {
     }
 }
 
+impl AuditId {
+    /// The id of the one entry that a run of the schedule makes about a tenant.
+    pub fn of_run(tenant: &TenantId, run: &str) -> Self {
+        Self(derive("aud", &[tenant.as_str(), run]))
+    }
+}
+
 impl EventId {
     /// The id of an event by what makes a delivery the same: conversation and type.
     pub fn derived(tenant: &TenantId, conversation: &ConversationId, kind: &str) -> Self {

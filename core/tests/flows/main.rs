@@ -19,6 +19,7 @@ mod recall;
 mod receipts;
 mod reconcile;
 mod redaction;
+mod retention;
 mod space;
 mod stand_in;
 mod world;

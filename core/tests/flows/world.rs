@@ -9,6 +9,7 @@ use hark_core::engine::Engine;
 use hark_core::ingest::{Call, Ingest, IngestConfig};
 use hark_core::layer::Profiles;
 use hark_core::people::{Claim, People};
+use hark_core::privacy::PrivacyConfig;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::testkit::fixtures::{recorder, tenant, transcript, vault};
 use hark_core::testkit::{
@@ -91,6 +92,14 @@ impl World {
             keywords: plain.keywords,
         };
         Self::over(engine, plain.clock, RecallConfig::default(), scripts)
+    }
+
+    /// The same world with other rules of privacy, over the same stores: as after a restart.
+    pub fn with_privacy(self, privacy: PrivacyConfig) -> Self {
+        let engine = Engine { privacy, ..self.engine };
+        let scripts =
+            Scripts { memory: self.memory, embedder: self.embedder, vectors: self.vectors, keywords: self.keywords };
+        Self::over(engine, self.clock, RecallConfig::default(), scripts)
     }
 
     fn over(engine: Engine, clock: Arc<MockClock>, config: RecallConfig, scripts: Scripts) -> Self {

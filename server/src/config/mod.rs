@@ -189,6 +189,7 @@ impl Config {
         self.cost.check()?;
         self.embedding_cache.check()?;
         self.receipts.check()?;
+        self.privacy.retention.check()?;
         self.limits.check()?;
         self.elevenlabs.reconcile.check()?;
         proxies(&self.server.trusted_proxies).map_err(|remedy| ("server.trusted_proxies", remedy))?;

@@ -1,6 +1,6 @@
 //! What is done again and again: pending memories are indexed, derived stores are compacted, embeddings that nobody
-//! needs any more and receipts that are old enough are removed, what has faded is put away, calls that no webhook told of are
-//! fetched.
+//! needs any more and receipts that are old enough are removed, what has faded is put away, what is older than it is kept goes,
+//! calls that no webhook told of are fetched.
 
 use crate::app::{App, WorkerSettings};
 use crate::missed;
@@ -38,12 +38,21 @@ impl Schedule {
             let app = app.clone();
             move || fade(app.clone())
         });
+        let expiring = every(settings.retention_poll, cancel.clone(), {
+            let app = app.clone();
+            move || expire(app.clone())
+        });
         let fetching = every(settings.missed_poll, cancel.clone(), {
             let app = app.clone();
             move || fetch(app.clone())
         });
-        let mut tasks =
-            vec![tokio::spawn(repairing), tokio::spawn(optimising), tokio::spawn(pruning), tokio::spawn(fading)];
+        let mut tasks = vec![
+            tokio::spawn(repairing),
+            tokio::spawn(optimising),
+            tokio::spawn(pruning),
+            tokio::spawn(fading),
+            tokio::spawn(expiring),
+        ];
         if app.missed.is_some() {
             tasks.push(tokio::spawn(fetching));
         }
@@ -133,6 +142,26 @@ async fn fade(app: App) {
             );
         }
         Err(error) => tracing::warn!(?error, "what faded is not put away"),
+    }
+}
+
+/// Looks whether it is time (`privacy.retention.every_secs`) and nobody else does it. Cancelled on the way, its lease runs
+/// out and somebody goes on from where it was.
+async fn expire(app: App) {
+    match app.ingest.expire().await {
+        Ok(None) => {}
+        Ok(Some(expired)) => {
+            tracing::info!(
+                callers = expired.callers,
+                memories = expired.memories,
+                history = expired.history,
+                transcripts = expired.transcripts,
+                events = expired.events,
+                finished = expired.finished,
+                "what is older than it is kept is removed"
+            );
+        }
+        Err(error) => tracing::warn!(?error, "what is older than it is kept is not removed"),
     }
 }
 

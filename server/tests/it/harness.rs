@@ -13,6 +13,7 @@ use hark_core::backend::Role;
 use hark_core::cost::{CostConfig, Meter};
 use hark_core::engine::Engine;
 use hark_core::layer::{self, Breaker, CachedEmbedder, EmbeddingTiers, MeteredEmbedder, Resilience};
+use hark_core::privacy::{PrivacyConfig, RetentionConfig};
 use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeyStore, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::receipts::{ReceiptConfig, Recorder};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
@@ -60,17 +61,23 @@ impl Default for Harness {
 impl Harness {
     /// With other settings.
     pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::made(change, None, &CostConfig::default(), ReceiptConfig::default())
+        Self::made(change, None, &CostConfig::default(), ReceiptConfig::default(), PrivacyConfig::default())
     }
 
     /// With an embedder that costs money, under a model's name.
     pub(crate) fn paying(model: &str, cost: &CostConfig) -> Self {
-        Self::made(|_| {}, Some(model), cost, ReceiptConfig::default())
+        Self::made(|_| {}, Some(model), cost, ReceiptConfig::default(), PrivacyConfig::default())
     }
 
     /// With receipts kept for so many days.
     pub(crate) fn keeping(keep_days: u32) -> Self {
-        Self::made(|_| {}, None, &CostConfig::default(), ReceiptConfig { keep_days })
+        Self::made(|_| {}, None, &CostConfig::default(), ReceiptConfig { keep_days }, PrivacyConfig::default())
+    }
+
+    /// With what is remembered kept for so long.
+    pub(crate) fn retaining(retention: RetentionConfig) -> Self {
+        let privacy = PrivacyConfig { retention, ..PrivacyConfig::default() };
+        Self::made(|_| {}, None, &CostConfig::default(), ReceiptConfig::default(), privacy)
     }
 
     fn made(
@@ -78,6 +85,7 @@ impl Harness {
         paid: Option<&str>,
         cost: &CostConfig,
         receipts: ReceiptConfig,
+        privacy: PrivacyConfig,
     ) -> Self {
         let switches = Arc::new(Switches::default());
         let clock = Arc::new(MockClock::default());
@@ -120,7 +128,7 @@ impl Harness {
             classifier: Arc::new(Facts),
             decay: Default::default(),
             link: Default::default(),
-            privacy: Default::default(),
+            privacy,
             redaction: Default::default(),
             vault: fixtures::vault(),
             clock: clock.clone(),

@@ -29,6 +29,7 @@ mod post_call;
 mod quality;
 mod receipts;
 mod redaction;
+mod retention;
 mod stores;
 mod switched_keys;
 mod switches;

@@ -278,6 +278,37 @@ impl MemoryStore for SwitchedMemory {
         self.switches.gate_write(Part::Truth).await?;
         self.inner.release_lease(name, holder).await
     }
+    async fn tenants(&self) -> Result<Vec<TenantId>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.tenants().await
+    }
+    async fn spoken_before(
+        &self,
+        tenant: &TenantId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, Option<UserId>)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.spoken_before(tenant, before, limit).await
+    }
+    async fn take_words(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.take_words(tenant, ids).await
+    }
+    async fn aged_memories(
+        &self,
+        tenant: &TenantId,
+        states: &[MemoryState],
+        before: Timestamp,
+        page: &PageRequest,
+    ) -> Result<Page<(Scope, Memory)>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.aged_memories(tenant, states, before, page).await
+    }
+    async fn idle_callers(&self, tenant: &TenantId, before: Timestamp, page: &PageRequest) -> Result<Page<User>> {
+        self.switches.gate(Part::Truth).await?;
+        self.inner.idle_callers(tenant, before, page).await
+    }
     async fn settle_conflict(
         &self,
         scope: &Scope,
@@ -406,6 +437,14 @@ impl JobQueue for SwitchedJobs {
     async fn delete_events(&self, tenant: &TenantId, ids: &[EventId]) -> Result<u64> {
         self.switches.gate_write(Part::Queue).await?;
         self.inner.delete_events(tenant, ids).await
+    }
+    async fn event_tenants(&self) -> Result<Vec<TenantId>> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.event_tenants().await
+    }
+    async fn events_before(&self, tenant: &TenantId, before: Timestamp, limit: usize) -> Result<Vec<EventId>> {
+        self.switches.gate(Part::Queue).await?;
+        self.inner.events_before(tenant, before, limit).await
     }
     async fn forget_jobs(&self, tenant: &TenantId, keys: &[String]) -> Result<u64> {
         self.switches.gate_write(Part::Queue).await?;

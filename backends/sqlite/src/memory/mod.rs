@@ -9,6 +9,7 @@ mod leases;
 mod links;
 mod memories;
 mod receipts;
+mod retention;
 mod transfer_rows;
 mod transfers;
 mod upkeep;
@@ -306,6 +307,37 @@ impl MemoryStore for SqliteMemory {
 
     async fn release_lease(&self, name: &str, holder: &str) -> Result<()> {
         self.db.named("sqlite.release_lease", leases::release(&self.db, name, holder).await)
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantId>> {
+        self.db.named("sqlite.tenants", retention::tenants(&self.db).await)
+    }
+
+    async fn spoken_before(
+        &self,
+        tenant: &TenantId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, Option<UserId>)>> {
+        self.db.named("sqlite.spoken_before", retention::spoken_before(&self.db, tenant, before, limit).await)
+    }
+
+    async fn take_words(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64> {
+        self.db.named("sqlite.take_words", retention::take_words(&self.db, tenant, ids).await)
+    }
+
+    async fn aged_memories(
+        &self,
+        tenant: &TenantId,
+        states: &[MemoryState],
+        before: Timestamp,
+        page: &PageRequest,
+    ) -> Result<Page<(Scope, Memory)>> {
+        self.db.named("sqlite.aged_memories", retention::aged_memories(&self.db, tenant, states, before, page).await)
+    }
+
+    async fn idle_callers(&self, tenant: &TenantId, before: Timestamp, page: &PageRequest) -> Result<Page<User>> {
+        self.db.named("sqlite.idle_callers", retention::idle_callers(&self.db, tenant, before, page).await)
     }
 
     async fn settle_conflict(

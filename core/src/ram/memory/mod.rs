@@ -6,6 +6,7 @@ mod costs;
 mod erasures;
 mod indexed;
 mod receipts;
+mod retention;
 mod state;
 mod transfers;
 mod upkeep;
@@ -350,6 +351,37 @@ impl MemoryStore for RamMemoryStore {
     async fn release_lease(&self, name: &str, holder: &str) -> Result<()> {
         self.state().leases.release(name, holder);
         Ok(())
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantId>> {
+        Ok(self.state().tenants())
+    }
+
+    async fn spoken_before(
+        &self,
+        tenant: &TenantId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, Option<UserId>)>> {
+        Ok(self.state().spoken_before(tenant, before, limit))
+    }
+
+    async fn take_words(&self, tenant: &TenantId, ids: &[ConversationId]) -> Result<u64> {
+        Ok(self.state().take_words(tenant, ids))
+    }
+
+    async fn aged_memories(
+        &self,
+        tenant: &TenantId,
+        states: &[MemoryState],
+        before: Timestamp,
+        page: &PageRequest,
+    ) -> Result<Page<(Scope, Memory)>> {
+        self.state().aged_memories(tenant, states, before, page)
+    }
+
+    async fn idle_callers(&self, tenant: &TenantId, before: Timestamp, page: &PageRequest) -> Result<Page<User>> {
+        self.state().idle_callers(tenant, before, page)
     }
 
     async fn settle_conflict(

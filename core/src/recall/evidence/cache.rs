@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::ingest::open_transcript;
 use crate::layer::spoken_by;
 use crate::store::Space;
-use crate::{Conversation, ConversationId, ConversationState, PageRequest, Result, Scope, User};
+use crate::{Conversation, ConversationId, ConversationState, PageRequest, Result, Scope, Timestamp, Transcript, User};
 use moka::sync::Cache;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +23,8 @@ const PAGE: usize = 100;
 struct Entry {
     call_count: u64,
     name: String,
+    /// When the first of the calls began.
+    oldest: Option<Timestamp>,
     index: Arc<TurnIndex>,
 }
 
@@ -34,8 +36,8 @@ const BATCH: usize = 2;
 
 /// A bounded cache of callers' turns; the least recently used go first.
 ///
-/// An entry is valid for the number of calls it was read at: a turn never changes, so only another call, or another
-/// name of the caller's, makes it stale.
+/// An entry is valid for the number of calls it was read at: a turn never changes, so only another call, another name of
+/// the caller's, or that a call is kept no longer, makes it stale.
 #[derive(Debug)]
 pub(in crate::recall) struct EvidenceCache {
     entries: Cache<Scope, Arc<Entry>>,
@@ -65,10 +67,16 @@ impl EvidenceCache {
             && entry.call_count == user.call_count
             && entry.name == user.name
         {
-            return Ok(entry.index.clone());
+            let (retention, now) = (&engine.privacy.retention, engine.clock.now());
+            if !entry.oldest.is_some_and(|oldest| retention.words_are_over(&scope.tenant, oldest, now)) {
+                return Ok(entry.index.clone());
+            }
+            // With the vectors; those of the calls that are kept are made again.
+            self.forget(scope);
         }
-        let index = Arc::new(read(engine, scope, user).await?);
-        let entry = Entry { call_count: user.call_count, name: user.name.clone(), index: index.clone() };
+        let (calls, oldest) = read(engine, scope).await?;
+        let index = Arc::new(TurnIndex::new(calls, &user.name));
+        let entry = Entry { call_count: user.call_count, name: user.name.clone(), oldest, index: index.clone() };
         self.entries.insert(scope.clone(), Arc::new(entry));
         Ok(index)
     }
@@ -135,7 +143,7 @@ impl EvidenceCache {
         self.fill(engine, scope, index).await
     }
 
-    /// Forgets a caller at once; for erasure.
+    /// Forgets a caller at once.
     pub(in crate::recall) fn forget(&self, scope: &Scope) {
         self.entries.invalidate(scope);
         let keys: Vec<_> = self.vectors.iter().map(|(key, _)| key).filter(|key| key.0 == *scope).collect();
@@ -161,8 +169,9 @@ impl Drop for Filling<'_> {
     }
 }
 
-async fn read(engine: &Engine, scope: &Scope, user: &User) -> Result<TurnIndex> {
-    let mut calls = Vec::new();
+/// The caller's calls that are kept, and when the first of them began.
+async fn read(engine: &Engine, scope: &Scope) -> Result<(Vec<(ConversationId, Transcript)>, Option<Timestamp>)> {
+    let (mut calls, mut oldest) = (Vec::new(), None);
     let mut turns = 0;
     let mut page = PageRequest::first(PAGE);
     loop {
@@ -171,17 +180,19 @@ async fn read(engine: &Engine, scope: &Scope, user: &User) -> Result<TurnIndex> 
             let Some(transcript) = opened(engine, scope, conversation) else { continue };
             turns += transcript.turns.len();
             if turns > MAX_TURNS {
-                return Ok(TurnIndex::new(calls, &user.name));
+                return Ok((calls, oldest));
             }
+            // They come latest first.
+            oldest = Some(conversation.started_at);
             calls.push((conversation.id.clone(), transcript));
         }
-        let Some(cursor) = read.next_cursor else { return Ok(TurnIndex::new(calls, &user.name)) };
+        let Some(cursor) = read.next_cursor else { return Ok((calls, oldest)) };
         page = PageRequest { cursor: Some(cursor), ..page };
     }
 }
 
 /// A transcript that cannot be opened (its key is gone) costs its own words only, not the caller's other calls.
-fn opened(engine: &Engine, scope: &Scope, conversation: &Conversation) -> Option<crate::Transcript> {
+fn opened(engine: &Engine, scope: &Scope, conversation: &Conversation) -> Option<Transcript> {
     match open_transcript(engine, &scope.tenant, conversation) {
         Ok(transcript) => transcript,
         Err(error) => {

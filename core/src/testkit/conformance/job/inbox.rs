@@ -4,7 +4,7 @@ use super::{all, keys, lease_at, leased, only};
 use crate::store::{Accepted, JobQueue, JobState, NewEvent, NewJob, Settled};
 use crate::testkit::fixtures::{after, event, failure, job, sealed, start, tenant};
 use crate::testkit::suite::{Must, race};
-use crate::{EventId, TenantId};
+use crate::{EventId, JobId, TenantId};
 use std::sync::Arc;
 
 /// "Keeps an event and enqueues its job."
@@ -74,6 +74,48 @@ pub async fn deleting_events_counts_and_ignores_the_missing_and_others(queue: Ar
     assert_eq!(queue.delete_events(&tenant(), &asked).await.must(), 0);
     assert_eq!(queue.event(&tenant(), &ids[0]).await.must(), None);
     assert!(queue.event(&tenant(), &ids[1]).await.must().is_some());
+}
+
+/// "The earliest first (ties by id), at most `limit`; one whose id is the key of a job that waits, runs or is tried again is
+/// left out."
+pub async fn old_events_are_found_unless_a_job_waits_for_them(queue: Arc<dyn JobQueue>) {
+    assert_eq!(queue.event_tenants().await.must(), []);
+    for (id, at) in [("evt_done", 3), ("evt_b", 2), ("evt_a", 2), ("evt_young", 9), ("evt_dead", 1), ("evt_waits", 0)] {
+        let raw = NewEvent { received_at: after(at), ..event(id) };
+        let work = NewJob { key: id.to_owned(), run_at: after(at), ..job("ingest", id) };
+        queue.accept(&raw, &work).await.must();
+        if id == "evt_waits" {
+            continue;
+        }
+        let lease = lease_at(&*queue, id, 1, after(60), after(at)).await.remove(0);
+        assert_eq!(lease.job.key, id);
+        match id {
+            "evt_dead" => queue.bury(&lease, &failure("hopeless")).await.must(),
+            _ => queue.complete(&lease, &[], after(at)).await.must(),
+        };
+    }
+    let elsewhere = TenantId::new("other");
+    let theirs = NewEvent { tenant: elsewhere.clone(), ..event("evt_theirs") };
+    queue.accept(&theirs, &NewJob { tenant: elsewhere.clone(), ..job("ingest", "another") }).await.must();
+    let mut tenants = vec![elsewhere.clone(), tenant()];
+    tenants.sort();
+    assert_eq!(queue.event_tenants().await.must(), tenants);
+
+    let ids = |ids: &[&str]| ids.iter().map(|id| EventId::new(*id)).collect::<Vec<_>>();
+    let old = queue.events_before(&tenant(), after(9), 99).await.must();
+    assert_eq!(old, ids(&["evt_dead", "evt_a", "evt_b", "evt_done"]));
+    assert_eq!(queue.events_before(&tenant(), after(9), 2).await.must(), ids(&["evt_dead", "evt_a"]));
+    assert_eq!(queue.events_before(&tenant(), after(1), 99).await.must(), []);
+    assert_eq!(queue.events_before(&elsewhere, after(9), 99).await.must(), ids(&["evt_theirs"]));
+    // While it runs, and while it is tried again.
+    let leases = lease_at(&*queue, "t", 9, after(60), after(9)).await;
+    let lease = leases.into_iter().find(|lease| lease.job.key == "evt_waits").must();
+    assert_eq!(queue.events_before(&tenant(), after(9), 99).await.must().len(), 4);
+    queue.retry(&lease, after(20), &failure("not now")).await.must();
+    assert_eq!(queue.events_before(&tenant(), after(9), 99).await.must().len(), 4);
+    let id = JobId::derived(&tenant(), "ingest", "evt_dead");
+    assert!(queue.redrive(&tenant(), &id, after(9)).await.must());
+    assert_eq!(queue.events_before(&tenant(), after(9), 1).await.must(), ids(&["evt_a"]));
 }
 
 /// Nothing is remembered of what was deleted.

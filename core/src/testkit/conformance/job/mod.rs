@@ -42,6 +42,7 @@ macro_rules! job_queue_suite {
                 events_of_two_tenants_with_one_id_are_two,
                 deleting_events_counts_and_ignores_the_missing_and_others,
                 a_deleted_event_may_be_delivered_again,
+                old_events_are_found_unless_a_job_waits_for_them,
                 // forgetting
                 jobs_are_forgotten_by_their_keys_unless_somebody_works_on_them,
                 // enqueueing

@@ -11,6 +11,7 @@ mod maintenance;
 mod memories;
 mod people;
 mod receipts;
+mod retention;
 mod tenants;
 mod transfers;
 mod upkeep;
@@ -26,6 +27,7 @@ pub use maintenance::*;
 pub use memories::*;
 pub use people::*;
 pub use receipts::*;
+pub use retention::*;
 pub use tenants::*;
 pub use transfers::*;
 pub use upkeep::*;
@@ -155,6 +157,12 @@ macro_rules! memory_store_suite {
                 a_lease_that_was_given_back_is_free,
                 racing_for_a_lease_one_gets_it,
                 a_walk_over_what_fades_refuses_a_cursor_that_is_not_ours,
+                // retention
+                tenants_are_those_of_callers_and_of_calls,
+                old_words_are_found_earliest_first,
+                words_are_taken_and_the_call_stays,
+                aged_memories_come_longest_ago_first_of_one_tenant,
+                idle_callers_are_those_nothing_was_heard_of,
                 // conflicts and history
                 a_conflict_comes_back_as_it_was_written,
                 a_resolution_changes_the_standing_and_nothing_else,
