@@ -2,9 +2,11 @@
 
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::ai::{ChatModel, Classifier, Embedder, Extractor};
+use hark_core::backend::Backend;
 use hark_core::limit::RateLimiter;
 use hark_core::ram::{
-    RamEmbeddingCache, RamJobQueue, RamKeyStore, RamKeywordStore, RamMemoryStore, RamRateLimiter, RamVectorStore,
+    RamBackend, RamEmbeddingCache, RamJobQueue, RamKeyStore, RamKeywordStore, RamMemoryStore, RamRateLimiter,
+    RamVectorStore,
 };
 use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, VectorStore};
 use hark_core::testkit::{ChatReply, FakeClassifier, FakeEmbedder, FakeExtractor, ScriptedChat};
@@ -32,6 +34,10 @@ async fn cache() -> (Arc<dyn EmbeddingCache>, ()) {
 
 async fn keys() -> (Arc<dyn KeyStore>, ()) {
     (Arc::new(RamKeyStore::default()), ())
+}
+
+async fn whole() -> (Arc<dyn Backend>, ()) {
+    (Arc::new(RamBackend::default()), ())
 }
 
 async fn limits() -> (Arc<dyn RateLimiter>, ()) {
@@ -62,6 +68,7 @@ hark_core::vector_store_suite!(vectors);
 hark_core::keyword_store_suite!(keywords);
 hark_core::embedding_cache_suite!(cache);
 hark_core::key_store_suite!(keys);
+hark_core::sealed_store_suite!(whole);
 hark_core::rate_limiter_suite!(limits);
 hark_core::embedder_suite!(fake_embedder);
 hark_core::extractor_suite!(fake_extractor);

@@ -14,7 +14,7 @@ use hark_core::privacy::AuditLog;
 use hark_core::quality::Quality;
 use hark_core::ram::RamRateLimiter;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
-use hark_core::store::KeyStore;
+use hark_core::store::{KeyStore, SealedStore};
 use hark_core::{Scope, TenantId};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -115,6 +115,8 @@ pub struct WorkerSettings {
     pub retention_poll: Duration,
     /// How often to look whether it is time to ask the platform for calls that no webhook told of.
     pub missed_poll: Duration,
+    /// How often to look whether anything is sealed by an older encryption key.
+    pub reseal_poll: Duration,
 }
 
 impl Default for WorkerSettings {
@@ -130,6 +132,7 @@ impl Default for WorkerSettings {
             decay_poll: Duration::from_secs(60),
             retention_poll: Duration::from_secs(60),
             missed_poll: Duration::from_secs(60),
+            reseal_poll: Duration::from_secs(10),
         }
     }
 }
@@ -213,6 +216,8 @@ pub struct App {
     pub audit: Arc<AuditLog>,
     /// What asks the platform for calls that no webhook told of; `None` without an API key for it.
     pub missed: Option<Arc<Missed>>,
+    /// What keeps something sealed.
+    pub sealed: Arc<[Arc<dyn SealedStore>]>,
 }
 
 impl fmt::Debug for App {
@@ -247,6 +252,7 @@ impl App {
             metrics,
             answers: true,
             missed: None,
+            sealed: Arc::default(),
         }
     }
 
@@ -275,6 +281,12 @@ impl App {
     pub fn with_keys(self, store: Option<Arc<dyn KeyStore>>) -> Self {
         let access = Authenticator::new(&self.engine, &self.settings, store);
         Self { access: Arc::new(access), ..self }
+    }
+
+    /// The same, sealing anew in these stores what older encryption keys have sealed.
+    #[must_use]
+    pub fn with_sealed(self, stores: Vec<Arc<dyn SealedStore>>) -> Self {
+        Self { sealed: stores.into(), ..self }
     }
 
     /// The same, asking the platform for calls that no webhook told of.

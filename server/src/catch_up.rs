@@ -22,10 +22,6 @@ pub(crate) async fn catch_up(app: App) {
 /// First what a crash left half-moved or pending, which is little; then, where the derived stores hold less than the truth
 /// (a lost folder, a broken-off rebuild, another model), everything. What they hold keeps serving meanwhile.
 async fn once(app: &App) -> Result<()> {
-    let secrets = app.access.reseal_secrets().await?;
-    if secrets > 0 {
-        tracing::info!(secrets, "webhook secrets sealed anew under the current key");
-    }
     while app.ingest.settle_transfers(BATCH).await? == BATCH {}
     let returned = app.ingest.erase_returned().await?;
     if returned > 0 {

@@ -8,9 +8,10 @@ use crate::job::SqliteQueue;
 use crate::keys::SqliteKeys;
 use crate::memory::SqliteMemory;
 use crate::migrate::SqliteSchema;
+use crate::sealed::SqliteSealed;
 use async_trait::async_trait;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
-use hark_core::store::{Backup, EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate};
+use hark_core::store::{Backup, EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate, SealedStore};
 use hark_core::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ impl Factory for SqliteFactory {
             jobs: Arc::new(SqliteQueue::new(db.clone())),
             cache: Arc::new(SqliteEmbeddings::new(db.clone())),
             keys: Arc::new(SqliteKeys::new(db.clone())),
+            sealed: Arc::new(SqliteSealed::new(db.clone())),
             schema: Arc::new(SqliteSchema::new(db.clone())),
             backup: Arc::new(SqliteBackup::new(db.clone())),
             db,
@@ -54,6 +56,7 @@ struct SqliteBackend {
     jobs: Arc<SqliteQueue>,
     cache: Arc<SqliteEmbeddings>,
     keys: Arc<SqliteKeys>,
+    sealed: Arc<SqliteSealed>,
     schema: Arc<SqliteSchema>,
     backup: Arc<SqliteBackup>,
 }
@@ -82,6 +85,10 @@ impl Backend for SqliteBackend {
 
     fn backup(&self) -> Option<Arc<dyn Backup>> {
         Some(self.backup.clone())
+    }
+
+    fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {
+        vec![self.sealed.clone()]
     }
 
     async fn health(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 use crate::config::SqliteConfig;
 use crate::db::{Db, create_private};
 use crate::error::Fault;
+use crate::sealed::{SEALED, SealedColumn};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use hark_core::crypt::Sealed;
@@ -21,18 +22,6 @@ const COPY: &str = "sqlite.db";
 
 /// What every SQLite file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-
-/// Every column that holds something sealed. A test sees to it that no column of the schema is forgotten.
-const SEALED: [(&str, &str); 8] = [
-    ("conversations", "extraction"),
-    ("conversations", "transcript"),
-    ("erasures", "work"),
-    ("events", "body"),
-    ("identities", "sealed"),
-    ("keys", "sealed"),
-    ("receipts", "words"),
-    ("reviews", "words"),
-];
 
 /// [`Backup`] of one file.
 #[derive(Debug)]
@@ -112,9 +101,9 @@ async fn describe(copy: &mut SqliteConnection) -> Result<Copied, Fault> {
         rows.insert(name, count.unsigned_abs());
     }
     let mut sealed_with = BTreeSet::new();
-    for (table, column) in SEALED.iter().filter(|(table, _)| rows.contains_key(*table)) {
+    for SealedColumn { table, column, .. } in SEALED.into_iter().filter(|sealed| rows.contains_key(sealed.table)) {
         // An older schema may lack the column; the id of the key stands in front.
-        if !columns(copy, table).await?.iter().any(|known| known == column) {
+        if !columns(copy, table).await?.iter().any(|known| *known == column) {
             continue;
         }
         let heads = AssertSqlSafe(format!("SELECT substr({column}, 1, 64) FROM {table} WHERE {column} IS NOT NULL"));
@@ -227,7 +216,8 @@ mod tests {
         .fetch_all(&mut connection)
         .await
         .unwrap();
-        let mut known: Vec<_> = SEALED.iter().chain(&PLAIN).map(|(t, c)| ((*t).to_owned(), (*c).to_owned())).collect();
+        let sealed = SEALED.map(|sealed| (sealed.table, sealed.column));
+        let mut known: Vec<_> = sealed.iter().chain(&PLAIN).map(|(t, c)| ((*t).to_owned(), (*c).to_owned())).collect();
         known.sort();
         assert_eq!(found, known, "a backup must know which keys it needs: add the column to SEALED, or to PLAIN here");
     }

@@ -91,15 +91,6 @@ impl SqliteKeys {
         row.as_ref().map(stored_key).transpose()
     }
 
-    async fn reseal(&self, id: &KeyId, sealed: &Sealed) -> Result<(), Fault> {
-        sqlx::query("UPDATE keys SET sealed = ? WHERE id = ? AND sealed IS NOT NULL")
-            .bind(sealed.as_bytes())
-            .bind(id.as_str())
-            .execute(&self.db.writer)
-            .await?;
-        Ok(())
-    }
-
     async fn note(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), Fault> {
         if uses.is_empty() {
             return Ok(());
@@ -138,10 +129,6 @@ impl KeyStore for SqliteKeys {
 
     async fn revoke_key(&self, tenant: &TenantId, id: &KeyId, now: Timestamp) -> Result<Option<StoredKey>> {
         self.db.named("sqlite.revoke_key", self.revoke(tenant, id, now).await)
-    }
-
-    async fn reseal_key(&self, id: &KeyId, sealed: &Sealed) -> Result<()> {
-        self.db.named("sqlite.reseal_key", self.reseal(id, sealed).await)
     }
 
     async fn note_key_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<()> {

@@ -14,6 +14,7 @@ mod migrate;
 mod old_events;
 mod page;
 mod row;
+mod sealed;
 mod turns;
 
 pub use backend::SqliteFactory;

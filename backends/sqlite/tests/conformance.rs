@@ -97,10 +97,16 @@ impl Reopen<dyn JobQueue> for Place {
     }
 }
 
+async fn whole() -> (Arc<dyn Backend>, Guard) {
+    let place = Place::new();
+    (place.migrated().await, Box::new(place))
+}
+
 async fn place() -> Place {
     Place::new()
 }
 
+hark_core::sealed_store_suite!(whole);
 hark_core::memory_store_suite!(memory);
 hark_core::memory_store_durability_suite!(place);
 hark_core::job_queue_suite!(jobs);

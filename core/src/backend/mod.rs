@@ -11,7 +11,9 @@ pub use role::Role;
 
 use crate::Result;
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
-use crate::store::{Backup, EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, VectorStore};
+use crate::store::{
+    Backup, EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, SealedStore, VectorStore,
+};
 use async_trait::async_trait;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -69,6 +71,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Without it that part cannot be backed up by us.
     fn backup(&self) -> Option<Arc<dyn Backup>> {
         None
+    }
+    /// What it keeps sealed, whichever roles it plays: so that an encryption key can be taken out of use. Empty for what
+    /// keeps nothing sealed.
+    fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {
+        Vec::new()
     }
     /// Why it does not offer a role that its factory states: the key that switches it off, and what to do about
     /// it. `None` where there is no such thing.

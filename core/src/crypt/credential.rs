@@ -4,7 +4,7 @@
 //! all the same, and covers what the key allows: whoever can write to the database, but has no keyring, can neither plant
 //! a key nor widen one.
 
-use super::{Sealed, Vault};
+use super::Vault;
 use crate::{KeyId, KeyScopes, TenantId, Timestamp};
 
 impl Vault {
@@ -24,17 +24,12 @@ impl Vault {
     pub fn webhook_secret_hash(&self, secret: &str) -> [u8; 32] {
         self.keyed_hash("webhook_secret", &[secret])
     }
-
-    /// Whether it was sealed with the key that seals now.
-    pub fn is_current(&self, sealed: &Sealed) -> bool {
-        sealed.key_id() == Some(self.keyring.active().id())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypt::{Keyring, Purpose};
+    use crate::crypt::Keyring;
     use crate::{KeyScope, SystemEntropy};
     use chrono::{Duration, TimeZone, Utc};
     use std::sync::Arc;
@@ -63,16 +58,5 @@ mod tests {
         ] {
             assert_ne!(hash, other);
         }
-    }
-
-    #[test]
-    fn what_an_old_key_sealed_is_not_current() {
-        let ring = Keyring::generate(&SystemEntropy);
-        let (old, new) = (
-            Vault::new(ring.clone(), Arc::new(SystemEntropy)),
-            Vault::new(ring.rotated(&SystemEntropy), Arc::new(SystemEntropy)),
-        );
-        let sealed = old.seal(&TenantId::new("t"), Purpose::WebhookSecret, "whs_1", b"x").unwrap();
-        assert!(old.is_current(&sealed) && !new.is_current(&sealed));
     }
 }

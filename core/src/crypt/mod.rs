@@ -7,9 +7,11 @@ mod copies;
 mod credential;
 mod keyring;
 mod person;
+mod rotation;
 mod token;
 
-pub use keyring::{Key, Keyring};
+pub use keyring::{Key, KeyState, Keyring};
+pub use rotation::{KeyUse, LEASE, Resealing, reseal, usable, uses};
 pub use token::TokenError;
 
 use crate::{Entropy, Error, ErrorKind, Identity, IdentityKind, Numbers, Result, Scope, TenantId, Timestamp};
@@ -64,7 +66,7 @@ impl fmt::Debug for Sealed {
 const NONCE: usize = 24;
 
 /// What a sealed value is, so that one can never be opened as another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
     /// A raw event as delivered.
     Event,
@@ -85,7 +87,20 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    fn name(self) -> &'static str {
+    /// All of them, in their order.
+    pub const ALL: [Self; 8] = [
+        Self::Event,
+        Self::Transcript,
+        Self::Extraction,
+        Self::Identity,
+        Self::Receipt,
+        Self::Review,
+        Self::WebhookSecret,
+        Self::Erasure,
+    ];
+
+    /// The stable lower-case name; it is bound into every sealed value.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Event => "event",
             Self::Transcript => "transcript",
@@ -123,6 +138,11 @@ impl Vault {
     #[must_use]
     pub fn with_numbers(self, numbers: Numbers) -> Self {
         Self { numbers, ..self }
+    }
+
+    /// The ids of the sealing keys and how they stand, the newest first.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, KeyState)> {
+        self.keyring.standing()
     }
 
     /// How telephone numbers are read.

@@ -2,7 +2,7 @@
 
 use super::extract::{self, Extraction};
 use super::{Ingest, Ingested, Outcome, classify, index, store};
-use crate::{Conversation, ConversationId, Memory, MemoryId, Result, Scope, TenantId};
+use crate::{Conversation, ConversationId, Error, ErrorKind, Memory, MemoryId, Result, Scope, TenantId};
 use std::collections::HashSet;
 
 /// Share of a stand-in's words that must stand in one new sentence for it to have been said again.
@@ -75,7 +75,13 @@ impl Ingest {
         // Another worker was first; its reading stands.
         let standing = engine.memory.conversation(&scope.tenant, &conversation.id).await?;
         let standing = standing.as_ref().and_then(|c| c.extraction.as_ref());
-        standing.map(|sealed| extract::open(engine, scope, conversation, sealed)).transpose()
+        let standing = standing.map(|sealed| extract::open(engine, scope, conversation, sealed)).transpose()?;
+        if standing.as_ref().is_some_and(|standing| standing.stand_in) {
+            // It was no worker: the first reading was only sealed anew meanwhile, and is still to be replaced.
+            let what = "the first reading was sealed anew meanwhile";
+            return Err(Error::new(ErrorKind::Conflict, "ingest.extract_again", what).retriable(true));
+        }
+        Ok(standing)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::locked;
 use super::page::latest_first;
+use super::sealed::{Holds, Place};
+use crate::crypt::{Purpose, Sealed};
 use crate::store::{
     Accepted, Discard, Event, FAILURES_KEPT, Failure, Job, JobFilter, JobQueue, JobState, LONGEST_WAIT, Lease,
     NewEvent, NewJob, PastFailure, QueueStats, Settled,
@@ -384,5 +386,14 @@ impl JobQueue for RamJobQueue {
 
     async fn ping(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+impl Holds for RamJobQueue {
+    fn each(&self, look: &mut dyn FnMut(Place<'_>, &mut Sealed)) {
+        for ((tenant, id), event) in &mut self.state().events {
+            let (place, record) = (id.to_string(), id.as_str());
+            look(Place { purpose: Purpose::Event, tenant, place, record }, &mut event.body);
+        }
     }
 }

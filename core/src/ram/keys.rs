@@ -2,7 +2,8 @@
 
 use super::locked;
 use super::page::latest_first;
-use crate::crypt::Sealed;
+use super::sealed::{Holds, Place};
+use crate::crypt::{Purpose, Sealed};
 use crate::store::{KeyKind, KeyStore, StoredKey};
 use crate::{Error, ErrorKind, KeyId, Page, PageRequest, Result, TenantId, Timestamp};
 use async_trait::async_trait;
@@ -51,13 +52,6 @@ impl KeyStore for RamKeyStore {
         Ok(Some(key.clone()))
     }
 
-    async fn reseal_key(&self, id: &KeyId, sealed: &Sealed) -> Result<()> {
-        if let Some(held) = locked(&self.0).get_mut(id).and_then(|key| key.sealed.as_mut()) {
-            sealed.clone_into(held);
-        }
-        Ok(())
-    }
-
     async fn note_key_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<()> {
         let mut keys = locked(&self.0);
         for (id, at) in uses {
@@ -66,5 +60,16 @@ impl KeyStore for RamKeyStore {
             }
         }
         Ok(())
+    }
+}
+
+impl Holds for RamKeyStore {
+    fn each(&self, look: &mut dyn FnMut(Place<'_>, &mut Sealed)) {
+        for (id, key) in &mut *locked(&self.0) {
+            if let Some(sealed) = &mut key.sealed {
+                let (place, record) = (id.to_string(), id.as_str());
+                look(Place { purpose: Purpose::WebhookSecret, tenant: &key.tenant, place, record }, sealed);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ mod keyword;
 mod limits;
 mod memory;
 mod page;
+mod sealed;
 mod vector;
 
 pub use embeddings::RamEmbeddingCache;
@@ -19,9 +20,10 @@ pub use vector::RamVectorStore;
 
 use crate::Result;
 use crate::backend::{Backend, Factory, OpenContext, Role};
-use crate::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, VectorStore};
+use crate::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, SealedStore, VectorStore};
 use async_trait::async_trait;
 use schemars::JsonSchema;
+use sealed::RamSealed;
 use serde::Deserialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,6 +82,11 @@ impl Backend for RamBackend {
 
     fn keys(&self) -> Option<Arc<dyn KeyStore>> {
         Some(Arc::clone(&self.keys) as _)
+    }
+
+    fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {
+        let holders: [Arc<dyn sealed::Holds>; 3] = [self.memory.clone(), self.jobs.clone(), self.keys.clone()];
+        holders.into_iter().map(|holder| Arc::new(RamSealed(holder)) as _).collect()
     }
 
     async fn health(&self) -> Result<()> {

@@ -101,10 +101,6 @@ pub trait KeyStore: fmt::Debug + Send + Sync + 'static {
     /// `None` for one that is not there or another tenant's. When this has answered, [`KeyStore::key`] tells of it.
     async fn revoke_key(&self, tenant: &TenantId, id: &KeyId, now: Timestamp) -> Result<Option<StoredKey>>;
 
-    /// Replaces what is sealed of a key that has something sealed: sealed anew under another encryption key, it says the same.
-    /// Every other key, and one that is not there, stays as it is.
-    async fn reseal_key(&self, id: &KeyId, sealed: &Sealed) -> Result<()>;
-
     /// Notes when keys were used, all or none. A use earlier than the last one is ignored, as is a key that is not there.
     async fn note_key_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<()>;
 }

@@ -13,6 +13,7 @@ mod keys;
 mod keyword;
 mod memory;
 mod migrate;
+mod sealed;
 mod upkeep;
 mod vector;
 
@@ -26,5 +27,6 @@ pub use keys::{KeyKind, KeyStore, StoredKey};
 pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId};
 pub use memory::{ConflictFilter, MemoryFilter, MemoryStore, Resolved};
 pub use migrate::{Migrate, Migration};
+pub use sealed::{Resealed, SealedStore, SealedValue};
 pub use upkeep::{Leadership, LinkUse};
 pub use vector::{Space, VectorCaps, VectorRow, VectorStore};

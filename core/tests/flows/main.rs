@@ -20,6 +20,7 @@ mod receipts;
 mod reconcile;
 mod redaction;
 mod retention;
+mod rotation;
 mod space;
 mod stand_in;
 mod world;

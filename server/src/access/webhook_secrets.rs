@@ -104,26 +104,6 @@ impl Authenticator {
         })
     }
 
-    /// Seals secrets anew that an older encryption key has sealed, so that it can be taken away.
-    ///
-    /// # Errors
-    /// What the store says; what is sealed anew stays so, the rest is done the next time. A secret that does not open is
-    /// no error: whoever reads the live ones says so, and everything else must go on.
-    pub async fn reseal_secrets(&self) -> Result<u64> {
-        let Some(store) = &self.store else { return Ok(0) };
-        let mut anew = 0;
-        for kept in store.live_keys(KeyKind::Webhook, self.clock.now()).await? {
-            let Some(sealed) = kept.sealed.as_ref().filter(|sealed| !self.vault.is_current(sealed)) else { continue };
-            let Ok(text) = self.vault.open(&kept.tenant, Purpose::WebhookSecret, kept.id.as_str(), sealed) else {
-                continue;
-            };
-            let sealed = self.vault.seal(&kept.tenant, Purpose::WebhookSecret, kept.id.as_str(), &text)?;
-            store.reseal_key(&kept.id, &sealed).await?;
-            anew += 1;
-        }
-        Ok(anew)
-    }
-
     /// Notes that an event was signed with it.
     pub fn signed_with(&self, secret: &LiveSecret) {
         if let KeyName::Stored(id) = &secret.signer.key {

@@ -133,6 +133,12 @@ pub enum Command {
         #[command(subcommand)]
         command: KeysCommand,
     },
+    /// Encryption keys: what is stored is sealed with them (API keys are `hark keys`)
+    Keyring {
+        /// What to do; without one, `list`.
+        #[command(subcommand)]
+        command: Option<KeyringCommand>,
+    },
     /// People's rights: erasing them, and proving it
     Users {
         /// What to do.
@@ -261,6 +267,31 @@ pub enum KeysCommand {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+}
+
+/// `hark keyring`
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeyringCommand {
+    /// List the encryption keys, what is sealed with each, and how much is left under older ones
+    List,
+    /// Add a key that opens and does not seal yet: the first of two steps where several processes share the stores
+    Add,
+    /// Let a key seal from the next start on; the one that did until now only opens then
+    Activate {
+        /// Its id [default: the one key that is next]
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+    },
+    /// Add a key and activate it, where one process alone uses the stores
+    Rotate,
+    /// Take an old key away, if nothing is sealed with it any more
+    Retire {
+        /// Its id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Print a whole new keyring, for one that is kept elsewhere; nothing is changed
+    Generate,
 }
 
 /// `hark users`

@@ -9,6 +9,7 @@ mod doctor;
 mod door;
 mod elevenlabs;
 mod jobs;
+mod keyring;
 mod keys;
 mod migrate;
 mod models;
@@ -20,8 +21,8 @@ mod simulate;
 mod users;
 
 pub use args::{
-    Cli, Command, ConfigCommand, ElevenLabsCommand, JobsCommand, KeysCommand, ModelsCommand, QualityCommand,
-    SecretKind, ServeArgs, UsersCommand,
+    Cli, Command, ConfigCommand, ElevenLabsCommand, JobsCommand, KeyringCommand, KeysCommand, ModelsCommand,
+    QualityCommand, SecretKind, ServeArgs, UsersCommand,
 };
 
 use crate::Server;
@@ -113,6 +114,9 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 Command::Jobs { command } => jobs::run(&loaded, registry, &command).await,
                 Command::Elevenlabs { command } => elevenlabs::run(&loaded, registry, &command).await,
                 Command::Keys { command } => keys::run(&loaded, registry, &command).await,
+                Command::Keyring { command } => {
+                    keyring::run(&loaded, registry, command.as_ref().unwrap_or(&KeyringCommand::List)).await
+                }
                 Command::Users { command } => users::run(&loaded, registry, &command).await,
                 Command::Quality { command } => quality::run(&loaded, registry, command.as_ref()).await,
                 Command::Models { command } => models::run(&loaded.config, server.models.as_deref(), &command).await,

@@ -178,9 +178,7 @@ impl Config {
                 "holds an empty secret; leave the list empty to have one generated".to_owned(),
             ));
         }
-        if self.encryption.keys.is_some() && self.encryption.keys_file.is_some() {
-            return Err(("encryption.keys", "is set and so is `keys_file`; keep one of them".to_owned()));
-        }
+        self.encryption.check()?;
         self.extraction.check()?;
         self.identity.numbers().map_err(|remedy| ("identity.region", remedy))?;
         self.reconcile.check(self.roles.chat.trim() != "none")?;

@@ -146,13 +146,52 @@ impl Default for RolesConfig {
 
 /// Encryption of what people said. With no keys configured, a keyring is generated into `keys` in the data
 /// folder on the first start. Without its keys, data cannot be read again: back them up apart from the data.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EncryptionConfig {
     /// The keyring itself: a line `lookup <64 hex>`, then `seal <id> <64 hex>` from newest to oldest.
     pub keys: Option<Secret>,
     /// A file that holds the keyring.
     pub keys_file: Option<PathBuf>,
+    /// A program, with its arguments, that writes the keyring to its standard output: that of a secret store, say. It is
+    /// run at every start, and by commands that need the keys; no shell is involved, and nothing it writes is logged.
+    pub keys_command: Option<Vec<String>>,
+    /// For how long that program may run, in seconds, 1 to 300.
+    pub keys_command_timeout_secs: u64,
+}
+
+impl Default for EncryptionConfig {
+    fn default() -> Self {
+        Self { keys: None, keys_file: None, keys_command: None, keys_command_timeout_secs: 10 }
+    }
+}
+
+impl EncryptionConfig {
+    /// Whether it can be meant.
+    ///
+    /// # Errors
+    /// The key that is wrong, and what to do.
+    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+        let set = [
+            ("encryption.keys", self.keys.is_some()),
+            ("encryption.keys_file", self.keys_file.is_some()),
+            ("encryption.keys_command", self.keys_command.is_some()),
+        ];
+        let mut set = set.into_iter().filter(|(_, set)| *set).map(|(key, _)| key);
+        if let (Some(first), Some(second)) = (set.next(), set.next()) {
+            return Err((first, format!("is set and so is `{second}`; keep one of them")));
+        }
+        if self.keys_command.as_ref().is_some_and(|command| command.first().is_none_or(|p| p.trim().is_empty())) {
+            return Err((
+                "encryption.keys_command",
+                "names no program; give it as [\"program\", \"argument\"]".to_owned(),
+            ));
+        }
+        if !(1..=300).contains(&self.keys_command_timeout_secs) {
+            return Err(("encryption.keys_command_timeout_secs", "must be 1 to 300".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// Background work.

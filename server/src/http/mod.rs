@@ -6,6 +6,7 @@ pub mod caller;
 pub mod conflicts;
 pub mod conversations;
 pub mod costs;
+pub mod encryption;
 pub mod erasures;
 pub mod error;
 pub mod export;
@@ -63,7 +64,10 @@ pub fn router(app: App) -> Router {
         .merge(group(
             &app,
             Access::to_deployment(KeyScope::Read),
-            Router::new().route("/v1/backends", get(backends::list)).route("/metrics", get(health::metrics)),
+            Router::new()
+                .route("/v1/backends", get(backends::list))
+                .route("/v1/encryption", get(encryption::read))
+                .route("/metrics", get(health::metrics)),
         ))
         .merge(group(
             &app,

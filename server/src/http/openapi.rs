@@ -4,8 +4,8 @@ mod answers;
 mod names;
 
 use super::{
-    audit, backends, conflicts, conversations, costs, erasures, export, health, jobs, keys, links, memories, missed,
-    quality, remember, reviews, sessions, tools, transfers, users, webhooks,
+    audit, backends, conflicts, conversations, costs, encryption, erasures, export, health, jobs, keys, links,
+    memories, missed, quality, remember, reviews, sessions, tools, transfers, users, webhooks,
 };
 use crate::app::App;
 use axum::Router;
@@ -27,7 +27,7 @@ use {
         memories::reinforce, memories::restore, conflicts::history, conflicts::list, conflicts::resolve,
         links::of_memory, links::create, links::remove,
     users::list, users::read, users::memories, audit::list, export::export, erasures::erase, erasures::list, erasures::verify, sessions::create, conversations::list, conversations::read, quality::read, reviews::list, reviews::labels, reviews::decide, costs::list, jobs::queue, jobs::list, jobs::read, jobs::redrive, jobs::redrive_all, jobs::discard, backends::list, users::change, transfers::merge, transfers::split, transfers::list, transfers::undo,
-        backends::reset, missed::reconcile,
+        backends::reset, encryption::read, missed::reconcile,
         keys::create, keys::list, keys::revoke, keys::create_secret, keys::list_secrets, keys::revoke_secret,
         health::health, health::live, health::ready, health::metrics
     ),

@@ -93,7 +93,7 @@ fn action(method: &Method, pattern: &str) -> Option<AuditAction> {
     let reads = method == Method::GET;
     Some(match pattern {
         "/metrics" | "/v1/queue" | "/v1/costs" | "/v1/backends" | "/v1/backends/{name}/reset" => return None,
-        "/v1/erasures/verify" | "/v1/elevenlabs/reconcile" => return None,
+        "/v1/erasures/verify" | "/v1/elevenlabs/reconcile" | "/v1/encryption" => return None,
         "/webhooks/conversation-initiation" | "/tools/memory-query" | "/v1/sessions" => AuditAction::Recall,
         "/v1/users/{id}/export" => AuditAction::Export,
         "/v1/users/{id}" if method == Method::DELETE => AuditAction::Erase,

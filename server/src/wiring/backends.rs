@@ -8,7 +8,7 @@ use crate::config::{Choice, Instance, Plan};
 use hark_core::ai::Embedder;
 use hark_core::backend::{Backend, Registry, Role};
 use hark_core::layer::Profiles;
-use hark_core::store::{MemoryStore, Migration, Space};
+use hark_core::store::{MemoryStore, Migration, SealedStore, Space};
 use hark_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
@@ -131,6 +131,11 @@ impl Backends {
             }
         }
         Ok(())
+    }
+
+    /// What any of them keeps sealed.
+    pub(crate) fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {
+        self.open.iter().flat_map(|(_, backend)| backend.sealed()).collect()
     }
 
     /// Closes all of them. What fails is logged: there is nothing else left to do.

@@ -18,7 +18,7 @@ use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
 use hark_core::ai::{ChatModel, Classifier, Extractor};
 use hark_core::backend::{Backend, OpenContext, Registry, Role};
 use hark_core::cost::Meter;
-use hark_core::crypt::{Keyring, Vault};
+use hark_core::crypt::{Keyring, Vault, usable};
 use hark_core::engine::Engine;
 use hark_core::layer::EmbeddingTiers;
 use hark_core::receipts::Recorder;
@@ -85,6 +85,8 @@ pub async fn wire(
     let memory = backends.part(plan, Role::Memory, Backend::memory)?;
     let numbers = config.identity.numbers().map_err(|remedy| Error::config(format!("identity.region: {remedy}")))?;
     let vault = Vault::new(keyring, around.entropy.clone()).with_numbers(numbers);
+    let sealed = backends.sealed();
+    usable(&vault, &sealed).await?;
     let meter = meter(config, &settings, &memory, around).await?;
     let cache = Arc::new(EmbeddingTiers::new(
         &config.embedding_cache,
@@ -136,7 +138,7 @@ pub async fn wire(
     let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
     let app = app.with_keys(backends.beside_the_truth(plan, Backend::keys)?);
     let app = app.with_reconcile(config.reconcile.clone()).with_identity(config.identity.clone());
-    let app = app.with_missed(missed(config)?);
+    let app = app.with_missed(missed(config)?).with_sealed(sealed);
     Ok(app.with_breakers(models.breakers()))
 }
 

@@ -1,10 +1,10 @@
 //! What is done again and again: pending memories are indexed, derived stores are compacted, embeddings that nobody
 //! needs any more and receipts that are old enough are removed, what has faded is put away, what is older than it is kept goes,
-//! calls that no webhook told of are fetched.
+//! calls that no webhook told of are fetched, what older encryption keys sealed is sealed anew.
 
 use crate::app::{App, WorkerSettings};
 use crate::missed;
-use hark_core::decay;
+use hark_core::{crypt, decay};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -46,12 +46,17 @@ impl Schedule {
             let app = app.clone();
             move || fetch(app.clone())
         });
+        let resealing = every(settings.reseal_poll, cancel.clone(), {
+            let app = app.clone();
+            move || reseal(app.clone())
+        });
         let mut tasks = vec![
             tokio::spawn(repairing),
             tokio::spawn(optimising),
             tokio::spawn(pruning),
             tokio::spawn(fading),
             tokio::spawn(expiring),
+            tokio::spawn(resealing),
         ];
         if app.missed.is_some() {
             tasks.push(tokio::spawn(fetching));
@@ -175,6 +180,25 @@ async fn fetch(app: App) {
             tracing::info!(listed = found.listed, accepted = found.accepted, failed = found.failed, "calls looked for");
         }
         Err(error) => tracing::warn!(?error, "calls not looked for"),
+    }
+}
+
+/// Looks whether there is anything, and nobody else does it. Cancelled on the way, its lease runs out and somebody goes on
+/// from where it was.
+async fn reseal(app: App) {
+    match crypt::reseal(&app.engine, &app.sealed).await {
+        Ok(None) => {}
+        Ok(Some(done)) => {
+            let (values, finished) = (done.replaced, done.finished);
+            if values > 0 {
+                tracing::info!(values, finished, "what older encryption keys sealed is sealed anew");
+            }
+            if done.damaged > 0 {
+                let values = done.damaged;
+                tracing::warn!(values, "what older encryption keys sealed does not open, and is left as it is");
+            }
+        }
+        Err(error) => tracing::warn!(?error, "what older encryption keys sealed is not sealed anew"),
     }
 }
 

@@ -220,6 +220,7 @@ async fn a_tenants_keys_are_its_own_business_and_the_deployment_is_not() {
         (Method::GET, "/v1/keys?tenant=default", Value::Null),
         (Method::GET, "/v1/webhook-secrets?tenant=default", Value::Null),
         (Method::GET, "/v1/backends", Value::Null),
+        (Method::GET, "/v1/encryption", Value::Null),
         (Method::GET, "/metrics", Value::Null),
         (Method::POST, "/v1/backends/letters/reset", Value::Null),
     ] {

@@ -30,6 +30,7 @@ mod quality;
 mod receipts;
 mod redaction;
 mod retention;
+mod rotation;
 mod stores;
 mod switched_keys;
 mod switches;

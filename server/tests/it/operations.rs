@@ -35,6 +35,7 @@ async fn everything_else_needs_a_key() {
     for path in [
         "/metrics",
         "/v1/backends",
+        "/v1/encryption",
         "/v1/users",
         "/v1/users/merges",
         "/v1/queue",
@@ -102,6 +103,7 @@ async fn the_documentation_names_every_route_and_the_key() {
         "/v1/jobs/{id}/discard",
         "/v1/backends",
         "/v1/backends/{name}/reset",
+        "/v1/encryption",
         "/v1/elevenlabs/reconcile",
         "/health",
         "/health/live",
@@ -110,7 +112,7 @@ async fn the_documentation_names_every_route_and_the_key() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    assert_eq!(paths.len(), 51);
+    assert_eq!(paths.len(), 52);
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let page = without_key(&hark, "/docs/").await;
     assert_eq!(page.status.as_u16(), 200);

@@ -2,7 +2,6 @@
 
 use super::switches::{Part, Switches};
 use async_trait::async_trait;
-use hark_core::crypt::Sealed;
 use hark_core::ram::RamKeyStore;
 use hark_core::store::{KeyKind, KeyStore, StoredKey};
 use hark_core::{KeyId, Page, PageRequest, Result, TenantId, Timestamp};
@@ -36,10 +35,6 @@ impl KeyStore for SwitchedKeys {
     async fn revoke_key(&self, tenant: &TenantId, id: &KeyId, now: Timestamp) -> Result<Option<StoredKey>> {
         self.switches.gate(Part::Truth).await?;
         self.inner.revoke_key(tenant, id, now).await
-    }
-    async fn reseal_key(&self, id: &KeyId, sealed: &Sealed) -> Result<()> {
-        self.switches.gate(Part::Truth).await?;
-        self.inner.reseal_key(id, sealed).await
     }
     async fn note_key_uses(&self, uses: &[(KeyId, Timestamp)]) -> Result<()> {
         self.switches.gate(Part::Truth).await?;

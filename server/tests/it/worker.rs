@@ -3,11 +3,16 @@
 use super::harness::{Harness, call};
 use super::switches::{Fault, Part};
 use chrono::Duration;
-use hark_core::store::NewJob;
-use hark_core::{Clock, RecallQuery, Scope};
+use hark_core::backend::Backend;
+use hark_core::crypt::{Keyring, Purpose, Vault};
+use hark_core::ram::RamBackend;
+use hark_core::store::{NewEvent, NewJob};
+use hark_core::testkit::fixtures;
+use hark_core::{Clock, RecallQuery, Scope, SystemEntropy};
 use hark_server::app::WorkerSettings;
 use hark_server::worker::Worker;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
@@ -301,4 +306,35 @@ async fn a_clock_that_goes_back_keeps_no_call_waiting() {
     }
     cancel.cancel();
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_seals_anew_what_an_older_encryption_key_sealed() {
+    let hark = Harness::default();
+    let old = Keyring::generate(&SystemEntropy);
+    let sealing = Vault::new(old.clone(), Arc::new(SystemEntropy));
+    let (kept, tenant) = (RamBackend::default(), fixtures::tenant());
+    let body = sealing.seal(&tenant, Purpose::Event, "evt_1", b"words").unwrap();
+    let event = NewEvent { body, ..fixtures::event("evt_1") };
+    kept.jobs().unwrap().accept(&event, &fixtures::job("ingest", "1")).await.unwrap();
+
+    let mut app = hark.app.clone().with_sealed(kept.sealed());
+    app.engine.vault = Vault::new(old.rotated(&SystemEntropy), Arc::new(SystemEntropy));
+    let active = app.engine.vault.keys().next().unwrap().0.to_owned();
+    let settings = WorkerSettings::default();
+    let (poll, cancel) = (settings.reseal_poll, CancellationToken::new());
+    let working = tokio::spawn(Worker::new(app, settings).run(cancel.clone()));
+    // The clock is paused: it runs on as far as the worker's next wish.
+    assert!(
+        tokio::time::timeout(poll * 3, async {
+            while kept.sealed()[1].count_sealed(Purpose::Event, &active).await.unwrap() == 0 {
+                tokio::task::yield_now().await;
+                tokio::time::advance(std::time::Duration::from_millis(100)).await;
+            }
+        })
+        .await
+        .is_ok()
+    );
+    cancel.cancel();
+    working.await.unwrap();
 }

@@ -17,6 +17,10 @@ pub(super) struct Erasures {
 }
 
 impl Erasures {
+    pub(super) fn all_mut(&mut self) -> &mut BTreeMap<(TenantId, ErasureId), Erasure> {
+        &mut self.done
+    }
+
     fn suppress(&mut self, tenant: &TenantId, id: &ErasureId, keys: impl IntoIterator<Item = SuppressionKey>) {
         for key in keys {
             self.kept_out.entry((tenant.clone(), key)).or_default().insert(id.clone());

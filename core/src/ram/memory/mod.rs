@@ -7,6 +7,7 @@ mod erasures;
 mod indexed;
 mod receipts;
 mod retention;
+mod sealed;
 mod state;
 mod transfers;
 mod upkeep;

@@ -24,7 +24,6 @@ macro_rules! key_store_suite {
                 live_are_those_neither_revoked_nor_expired_of_all_tenants,
                 revoking_is_told_at_once_and_stays_as_it_was,
                 another_tenants_key_is_not_revoked,
-                resealing_replaces_what_is_sealed_and_nothing_else,
                 uses_move_forward_only_and_the_missing_are_ignored,
                 of_racing_keys_with_one_hash_one_is_kept,
             ]
@@ -164,22 +163,6 @@ pub async fn another_tenants_key_is_not_revoked(store: Arc<dyn KeyStore>) {
     assert_eq!(revoke("other", "key_01").await, None);
     assert_eq!(revoke("acme", "key_02").await, None);
     assert_eq!(store.key(&KeyId::new("key_01")).await.must(), Some(key("acme", 1)));
-}
-
-/// "Replaces what is sealed of a key that has something sealed. Every other key stays as it is."
-pub async fn resealing_replaces_what_is_sealed_and_nothing_else(store: Arc<dyn KeyStore>) {
-    for key in [secret("acme", 1), secret("acme", 2), key("acme", 3)] {
-        store.add_key(&key).await.must();
-    }
-    let anew = Sealed::from_bytes(vec![9, 9]);
-    for id in ["whs_01", "key_03", "whs_99"] {
-        store.reseal_key(&KeyId::new(id), &anew).await.must();
-    }
-    let held = async |id: &str| store.key(&KeyId::new(id)).await.must();
-    assert_eq!(held("whs_01").await, Some(StoredKey { sealed: Some(anew), ..secret("acme", 1) }));
-    assert_eq!(held("whs_02").await, Some(secret("acme", 2)));
-    assert_eq!(held("key_03").await, Some(key("acme", 3)));
-    assert_eq!(held("whs_99").await, None);
 }
 
 /// "A use earlier than the last one is ignored, as is a key that is not there."

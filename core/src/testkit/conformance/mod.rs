@@ -12,12 +12,13 @@ pub mod keys;
 pub mod keyword;
 pub mod limits;
 pub mod memory;
+pub mod sealed;
 pub mod vector;
 
 #[cfg(test)]
 mod tests {
     /// Sources of a suite: first the file with the list, then those with behaviours.
-    const SUITES: [&[&str]; 12] = [
+    const SUITES: [&[&str]; 13] = [
         &[include_str!("backup.rs")],
         &[include_str!("chat.rs")],
         &[include_str!("classifier.rs")],
@@ -52,6 +53,7 @@ mod tests {
             include_str!("memory/receipts.rs"),
             include_str!("memory/tenants.rs"),
         ],
+        &[include_str!("sealed.rs")],
         &[
             include_str!("vector/mod.rs"),
             include_str!("vector/durability.rs"),
