@@ -83,8 +83,12 @@ async fn open(data: &Path) -> Outcome<Stores> {
     let mut registry = Registry::new();
     hark_plugins::install(&mut registry);
     std::fs::create_dir_all(data)?;
-    let context =
-        OpenContext { data_dir: data.to_owned(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let context = OpenContext {
+        data_dir: data.to_owned(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        vault: None,
+    };
     let mut opened = Vec::new();
     for (kind, section) in [
         ("sqlite", json!({"synchronous": "normal"})),

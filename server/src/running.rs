@@ -12,6 +12,7 @@ use crate::wiring::{self, Backends, Configured, Surroundings, wire};
 use crate::worker::Worker;
 use crate::{http, keys, telemetry};
 use hark_core::backend::Registry;
+use hark_core::crypt::Vault;
 use hark_core::{Error, ErrorKind, Result, SystemClock, SystemEntropy};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,8 +79,12 @@ impl Running {
         let keyring = keys::ensure(config, &folder, &SystemEntropy)?;
         let metrics = telemetry::metrics()?;
 
-        let around =
-            Surroundings { data_dir: folder.path(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+        let around = Surroundings {
+            data_dir: folder.path(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            vault: Some(Vault::new(keyring.clone(), Arc::new(SystemEntropy))),
+        };
         let mut backends = Backends::open(&plan, registry, &around).await?;
         let configured = Configured { loaded, plan: &plan, registry };
         let secrets = (&credentials, keyring);

@@ -20,6 +20,7 @@ async fn main() {
         data_dir: dir.path().to_owned(),
         clock: Arc::new(MockClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
+        vault: None,
     };
     let backend = registry.open("lancedb", "{}".parse().unwrap(), &context).await.unwrap();
     let store = backend.vectors().unwrap();

@@ -16,6 +16,7 @@ async fn open_with(dir: &Path, section: &str) -> Result<Arc<dyn Backend>> {
         data_dir: dir.to_owned(),
         clock: Arc::new(MockClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
+        vault: None,
     };
     registry.open("lancedb", section.parse().unwrap(), &context).await
 }

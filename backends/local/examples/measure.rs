@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut registry = Registry::new();
     register(&mut registry);
-    let context = OpenContext { data_dir, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let context = OpenContext { data_dir, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), vault: None };
     println!("before load: {}", resident());
     let started = Instant::now();
     let backend = registry.open("local", json!({"model": model, "cache_texts": 0}), &context).await?;

@@ -21,6 +21,7 @@ async fn builtin() -> Arc<dyn Embedder> {
         data_dir: "unused".into(),
         clock: Arc::new(MockClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
+        vault: None,
     };
     let backend = registry.open("local", json!({}), &context).await.expect("an empty section is the built-in model");
     backend.embedder().expect("the role it offers")

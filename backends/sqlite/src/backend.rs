@@ -28,7 +28,7 @@ impl Factory for SqliteFactory {
 
     async fn open(&self, config: SqliteConfig, context: &OpenContext) -> Result<Arc<dyn Backend>> {
         let path = config.resolve(&context.data_dir)?;
-        let db = Arc::new(Db::open(&path, &config).await?);
+        let db = Arc::new(Db::open(&path, &config, context.vault.clone()).await?);
         Ok(Arc::new(SqliteBackend {
             memory: Arc::new(SqliteMemory::new(db.clone())),
             jobs: Arc::new(SqliteQueue::new(db.clone())),

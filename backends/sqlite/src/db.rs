@@ -2,6 +2,8 @@
 
 use crate::config::{SqliteConfig, Synchronous};
 use crate::error::Fault;
+use crate::veil::Veil;
+use hark_core::crypt::Vault;
 use hark_core::{Error, ErrorKind, Result};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -30,6 +32,8 @@ pub(crate) struct Db {
     /// For single statements that write; several go by [`Db::begin`]. SQLite knows one writer at a time: with one
     /// connection they queue up here, fairly, rather than in the busy handler, which is not fair.
     pub(crate) writer: SqlitePool,
+    /// What keeps names and summaries out of the file.
+    pub(crate) veil: Veil,
     options: SqliteConnectOptions,
     file: String,
     /// Why the last write was refused, until one is known to have gone through again.
@@ -38,7 +42,7 @@ pub(crate) struct Db {
 
 impl Db {
     /// Opens the file, creating it if it is not there. The schema is left alone.
-    pub(crate) async fn open(path: &Path, config: &SqliteConfig) -> Result<Self> {
+    pub(crate) async fn open(path: &Path, config: &SqliteConfig, vault: Option<Vault>) -> Result<Self> {
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         if path.parent().is_some_and(|folder| !folder.is_dir()) {
             return Err(Error::config(format!(
@@ -49,10 +53,10 @@ impl Db {
             Error::new(ErrorKind::Unavailable, OPEN, format!("`{file}` cannot be opened: {}", error.kind()))
                 .retriable(false)
         })?;
-        Self::connect(path, config, file.clone()).await.map_err(|fault| fault.into_error(OPEN, &file))
+        Self::connect(path, config, file.clone(), vault).await.map_err(|fault| fault.into_error(OPEN, &file))
     }
 
-    async fn connect(path: &Path, config: &SqliteConfig, file: String) -> Result<Self, Fault> {
+    async fn connect(path: &Path, config: &SqliteConfig, file: String, vault: Option<Vault>) -> Result<Self, Fault> {
         let common = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(Duration::from_millis(config.busy_timeout_ms))
@@ -75,7 +79,7 @@ impl Db {
         // A file that may be read but not written opens all the same; better to hear of it now.
         writer.begin_with(IMMEDIATE).await?.rollback().await?;
         let reader = pool(config.read_connections).connect_lazy_with(common.clone().pragma("query_only", "ON"));
-        Ok(Self { reader, writer, options: common, file, refused: Mutex::default() })
+        Ok(Self { reader, writer, veil: Veil::new(vault), options: common, file, refused: Mutex::default() })
     }
 
     /// A connection of its own, for what takes long: it stands in nobody's way.

@@ -16,6 +16,7 @@ mod page;
 mod row;
 mod sealed;
 mod turns;
+mod veil;
 
 pub use backend::SqliteFactory;
 pub use config::{SqliteConfig, Synchronous};

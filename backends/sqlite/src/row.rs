@@ -1,12 +1,14 @@
 //! Rows become nouns, and their fields columns. Times are microseconds: what is finer is cut off.
 
 use crate::error::Fault;
+use crate::veil::Veil;
 use chrono::DateTime;
-use hark_core::crypt::Sealed;
+use hark_core::crypt::{Purpose, Sealed};
 use hark_core::store::{Event, Job, JobState, KeyKind, StoredKey};
 use hark_core::{
     AgentId, AuditEntry, Conflict, Conversation, ConversationId, Erased, Erasure, ErrorKind, Identity, KeyScopes,
-    KeyedHash, Link, Memory, Provenance, Receipt, Review, Scope, SuppressionKey, TenantId, Timestamp, Transfer, User,
+    KeyedHash, Link, Memory, Provenance, Receipt, Review, Scope, SuppressionKey, TenantId, Timestamp, Transfer,
+    TransferId, User, UserId,
 };
 use serde::Serialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -90,18 +92,36 @@ fn single(row: &SqliteRow, column: &'static str) -> Result<f32, Fault> {
 }
 
 /// A row of `users`.
-pub(crate) fn user(row: &SqliteRow) -> Result<User, Fault> {
+pub(crate) fn user(row: &SqliteRow, veil: &Veil) -> Result<User, Fault> {
+    let (tenant, id) = (tenant(row)?, text::<UserId>(row, "id")?);
+    let told = |purpose, column| profile(row, veil, column, (&tenant, purpose, id.as_str()));
     Ok(User {
-        id: text(row, "id")?,
-        name: text(row, "name")?,
+        name: told(Purpose::Name, "sealed_name")?,
         call_count: unsigned(row, "call_count")?,
         first_contact: time(row, "first_contact")?,
         last_contact: time(row, "last_contact")?,
-        summary: text(row, "summary")?,
+        summary: told(Purpose::Summary, "sealed_summary")?,
         shared: row.try_get("shared")?,
         consent: named(row, "consent")?,
         revision: unsigned(row, "revision")?,
+        id,
     })
+}
+
+/// A name or a summary. A damaged one must not take its caller's memory along: it reads as none, and is learnt again.
+fn profile(
+    row: &SqliteRow,
+    veil: &Veil,
+    column: &'static str,
+    place: (&TenantId, Purpose, &str),
+) -> Result<String, Fault> {
+    match veil.uncover(row, column, place) {
+        Err(Fault::Stored(column)) => {
+            tracing::warn!(column, caller = place.2, "what is stored of a caller does not open and is left out");
+            Ok(String::new())
+        }
+        told => told,
+    }
 }
 
 /// A row of `erasures`.
@@ -276,15 +296,17 @@ pub(crate) fn review(row: &SqliteRow) -> Result<Review, Fault> {
 }
 
 /// A row of `transfers`.
-pub(crate) fn transfer(row: &SqliteRow) -> Result<Transfer, Fault> {
+pub(crate) fn transfer(row: &SqliteRow, veil: &Veil) -> Result<Transfer, Fault> {
+    let (tenant, id) = (tenant(row)?, text::<TransferId>(row, "id")?);
+    let moved = veil.uncover(row, "sealed_moved", (&tenant, Purpose::Transfer, id.as_str()))?;
     Ok(Transfer {
-        id: text(row, "id")?,
+        id,
         kind: named(row, "kind")?,
         from: text(row, "from_caller")?,
         into: text(row, "into_caller")?,
         state: named(row, "state")?,
         by: named(row, "decided_by")?,
-        moved: from_json(row, "moved")?,
+        moved: serde_json::from_str(&moved).map_err(|_| Fault::Stored("sealed_moved"))?,
         created_at: time(row, "created_at")?,
         undone_at: optional_time(row, "undone_at")?,
         settled: row.try_get("settled")?,

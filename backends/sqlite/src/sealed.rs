@@ -17,8 +17,10 @@ pub(crate) struct SealedColumn {
     pub(crate) purpose: Purpose,
     pub(crate) table: &'static str,
     pub(crate) column: &'static str,
-    /// What rows are told apart and ordered by.
+    /// What rows of a tenant are told apart by.
     place: &'static str,
+    /// What they are ordered by: as the index on the key has them, so that nothing is sorted.
+    order: &'static str,
     /// The condition that finds a row by its place as text.
     found: &'static str,
     /// The column whose value it is bound to.
@@ -26,21 +28,28 @@ pub(crate) struct SealedColumn {
 }
 
 const fn column(purpose: Purpose, (table, column): (&'static str, &'static str), record: &'static str) -> SealedColumn {
-    SealedColumn { purpose, table, column, place: "rowid", found: "rowid = CAST(? AS INTEGER)", record }
+    SealedColumn { purpose, table, column, place: "rowid", order: "rowid", found: "rowid = CAST(? AS INTEGER)", record }
+}
+
+/// Of a table without a rowid.
+const fn by_id(purpose: Purpose, named: (&'static str, &'static str), order: &'static str) -> SealedColumn {
+    SealedColumn { place: "id", order, found: "id = ?", ..column(purpose, named, "id") }
 }
 
 /// Every column that holds something sealed, in the order of the purposes. A test sees to it that none of the schema is
 /// forgotten.
-pub(crate) const SEALED: [SealedColumn; 8] = [
+pub(crate) const SEALED: [SealedColumn; 11] = [
     column(Purpose::Event, ("events", "body"), "id"),
     column(Purpose::Transcript, ("conversations", "transcript"), "id"),
     column(Purpose::Extraction, ("conversations", "extraction"), "id"),
     column(Purpose::Identity, ("identities", "sealed"), "kind"),
     column(Purpose::Receipt, ("receipts", "words"), "id"),
     column(Purpose::Review, ("reviews", "words"), "memory"),
-    // Without a rowid.
-    SealedColumn { place: "id", found: "id = ?", ..column(Purpose::WebhookSecret, ("keys", "sealed"), "id") },
+    by_id(Purpose::WebhookSecret, ("keys", "sealed"), "id"),
     column(Purpose::Erasure, ("erasures", "work"), "id"),
+    by_id(Purpose::Name, ("users", "sealed_name"), "tenant, id"),
+    by_id(Purpose::Summary, ("users", "sealed_summary"), "tenant, id"),
+    column(Purpose::Transfer, ("transfers", "sealed_moved"), "id"),
 ];
 
 /// What the file keeps sealed.
@@ -85,10 +94,12 @@ impl SqliteSealed {
     }
 
     async fn read(&self, purpose: Purpose, key: &str, skip: u64, limit: usize) -> Result<Vec<SealedValue>, Fault> {
-        let Some(SealedColumn { table, column, place, record, .. }) = of(purpose).next() else { return Ok(Vec::new()) };
+        let Some(SealedColumn { table, column, place, order, record, .. }) = of(purpose).next() else {
+            return Ok(Vec::new());
+        };
         let asked = AssertSqlSafe(format!(
             "SELECT tenant, CAST({place} AS TEXT) AS place, {record} AS record, {column} AS value FROM {table}
-             WHERE {column}_key = ? ORDER BY {place} LIMIT ? OFFSET ?"
+             WHERE {column}_key = ? ORDER BY {order} LIMIT ? OFFSET ?"
         ));
         let rows = sqlx::query(asked)
             .bind(key)

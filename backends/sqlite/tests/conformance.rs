@@ -1,14 +1,20 @@
 //! SQLite does what every store does.
 
 use async_trait::async_trait;
-use hark_core::Result;
 use hark_core::backend::{Backend, OpenContext, Registry};
+use hark_core::crypt::{Keyring, Vault};
 use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore};
 use hark_core::testkit::{CopyPlaces, Guard, MockClock, Reopen, SeededEntropy};
+use hark_core::{Result, SystemEntropy};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
+
+/// The same every time, so that what was sealed opens when the file is opened again.
+fn vault() -> Vault {
+    Vault::new(Keyring::generate(&SeededEntropy::new(21)), Arc::new(SystemEntropy))
+}
 
 /// A folder of its own; it goes with the value.
 struct Place(TempDir);
@@ -26,6 +32,7 @@ impl Place {
             data_dir: self.0.path().to_owned(),
             clock: Arc::new(MockClock::default()),
             entropy: Arc::new(SeededEntropy::new(1)),
+            vault: Some(vault()),
         };
         let backend = registry.open("sqlite", serde_json::json!({}), &context).await.expect("it opens");
         backend.migrate().expect("a schema").run().await.expect("it migrates");
@@ -129,7 +136,7 @@ impl Places {
         let data_dir = self.parent.path().join(format!("place-{place}"));
         std::fs::create_dir_all(&data_dir).expect("a folder");
         let (clock, entropy) = (Arc::new(MockClock::default()), Arc::new(SeededEntropy::new(1)));
-        (registry, OpenContext { data_dir, clock, entropy })
+        (registry, OpenContext { data_dir, clock, entropy, vault: Some(vault()) })
     }
 }
 

@@ -16,6 +16,7 @@ async fn open(dir: &Path) -> Arc<dyn KeywordStore> {
         data_dir: dir.to_owned(),
         clock: Arc::new(MockClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
+        vault: None,
     };
     registry.open("tantivy", "{}".parse().unwrap(), &context).await.unwrap().keywords().unwrap()
 }

@@ -1,6 +1,7 @@
 //! A factory turns a configuration section into an open backend.
 
 use super::{Backend, Role};
+use crate::crypt::Vault;
 use crate::{Clock, Entropy, Error, ErrorKind, Result};
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -18,6 +19,10 @@ pub struct OpenContext {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// With what a store seals what it is handed in the clear and keeps on a disk: callers' names and summaries
+    /// ([`Purpose::is_sealed_by_store`](crate::crypt::Purpose::is_sealed_by_store)). `None` where nobody asks for them: then they are
+    /// neither written nor read, which is an error of kind `Config`.
+    pub vault: Option<Vault>,
 }
 
 /// How a kind of backend comes to be. Implement this for a unit struct and register it.

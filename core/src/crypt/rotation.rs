@@ -26,7 +26,8 @@ const FEW: usize = 8;
 /// Transactions of one call: a store of millions must not keep one process busy for an hour. The next call goes on.
 const BATCHES: usize = 2_000;
 
-/// What is sealed by each key, by its id: how many values of each purpose.
+/// What is sealed by each key, by its id: how many values of each purpose. What is in the clear from before stands under the
+/// empty id.
 pub type KeyUse = BTreeMap<String, BTreeMap<Purpose, u64>>;
 
 /// What a call of [`reseal`] did.
@@ -63,7 +64,7 @@ pub async fn usable(vault: &Vault, stores: &[Arc<dyn SealedStore>]) -> Result<()
     let mut missing = KeyUse::new();
     for store in stores {
         for (purpose, key) in store.sealing_keys().await? {
-            if vault.keyring.get(&key).is_none() {
+            if !key.is_empty() && vault.keyring.get(&key).is_none() {
                 let values = store.count_sealed(purpose, &key).await?;
                 *missing.entry(key).or_default().entry(purpose).or_default() += values;
             }
@@ -89,7 +90,7 @@ pub async fn usable(vault: &Vault, stores: &[Arc<dyn SealedStore>]) -> Result<()
     )))
 }
 
-/// Seals anew, under the active key, what older keys of the keyring have sealed: `None` if there is nothing of the kind, or
+/// Seals anew, under the active key, what older keys of the keyring have sealed, and what is in the clear from before: `None` if there is nothing of the kind, or
 /// somebody else does it. Of all that share the stores, one does. What is sealed by a key that is not active yet, or that
 /// this keyring does not know, is left alone: it may be the active key of another process.
 ///
@@ -135,12 +136,17 @@ async fn stale(vault: &Vault, stores: &[Arc<dyn SealedStore>]) -> Result<BTreeMa
     let mut stale = BTreeMap::new();
     for store in stores {
         for (purpose, key) in store.sealing_keys().await? {
-            if vault.keyring.is_old(&key) {
+            if is_stale(vault, &key) {
                 *stale.entry(purpose).or_default() += store.count_sealed(purpose, &key).await?;
             }
         }
     }
     Ok(stale)
+}
+
+/// Whether what it seals is to be sealed anew. No key at all is older than any.
+fn is_stale(vault: &Vault, key: &str) -> bool {
+    key.is_empty() || vault.keyring.is_old(key)
 }
 
 fn tell(left: &BTreeMap<Purpose, u64>) {
@@ -160,7 +166,7 @@ async fn walk(
     let mut batches = 0;
     for store in stores {
         let old: BTreeSet<(Purpose, String)> = store.sealing_keys().await?.into_iter().collect();
-        for (purpose, key) in old.into_iter().filter(|(_, key)| engine.vault.keyring.is_old(key)) {
+        for (purpose, key) in old.into_iter().filter(|(_, key)| is_stale(&engine.vault, key)) {
             let mut skip = 0;
             loop {
                 if batches == BATCHES {

@@ -34,8 +34,9 @@ pub struct Resealed {
 /// A backend that keeps something sealed: how an encryption key is taken out of use. Everything here is about all tenants,
 /// and nothing here opens anything.
 ///
-/// A value belongs to the key whose id stands in front of it ([`Sealed::key_id`]). Bytes that name none, or an empty one,
-/// are not of our making and are never told of here.
+/// A value belongs to the key whose id stands in front of it ([`Sealed::key_id`]). One that is in the clear, from before
+/// values of its kind were sealed ([`Purpose::is_sealed_by_store`]), belongs to the empty id. Other bytes that name none, or an
+/// empty one, are not of our making and are never told of here.
 #[async_trait]
 pub trait SealedStore: Debug + Send + Sync + 'static {
     /// By which keys something is sealed, in the order of purposes and then of ids, each pair once. Cheap: its cost goes with

@@ -48,7 +48,8 @@ impl World {
     pub async fn with(config: RecallConfig) -> Self {
         let clock = Arc::new(MockClock::default());
         let entropy = Arc::new(SeededEntropy::new(1));
-        let context = OpenContext { data_dir: std::env::temp_dir(), clock: clock.clone(), entropy: entropy.clone() };
+        let context =
+            OpenContext { data_dir: std::env::temp_dir(), clock: clock.clone(), entropy: entropy.clone(), vault: None };
         let ram = Registry::new().open("ram", serde_json::json!({}), &context).await.unwrap();
         let (memory, embedder, vectors, keywords) =
             (Script::default(), Script::default(), Script::default(), Script::default());

@@ -77,6 +77,7 @@ pub async fn restore(
         data_dir: folder.path().to_owned(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        vault: None,
     };
     for (part, instance) in manifest.parts.iter().zip(instances) {
         (told.step)("putting files in place");

@@ -23,6 +23,7 @@ pub(super) async fn save(loaded: &Loaded, registry: &Registry, what: What<'_>) -
         data_dir: &loaded.config.server.data_dir,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        vault: None,
     };
     match what {
         What::Ledger(file) => {

@@ -63,11 +63,12 @@ async fn list(loaded: &Loaded, door: &Door) -> Result<()> {
     for key in &told.keys {
         let values: Vec<String> = key.values.iter().map(|(purpose, n)| format!("{purpose} {n}")).collect();
         let values = if values.is_empty() { "seals nothing".to_owned() } else { values.join(", ") };
-        say(format_args!("{:<12}{:<9}{values}", key.id, key.state));
+        let id = if key.id.is_empty() { "-" } else { &key.id };
+        say(format_args!("{id:<12}{:<9}{values}", key.state));
     }
     match told.stale {
         0 => say("nothing is left under an older key"),
-        n => say(format_args!("{n} values are still under older keys; workers seal them anew")),
+        n => say(format_args!("{n} values are still under older keys, or in the clear; workers seal them anew")),
     }
     let here = keys::read(&loaded.config, &loaded.config.server.data_dir)?;
     let known = |id: &str| told.keys.iter().find(|key| key.id == id).map(|key| key.state.as_str());

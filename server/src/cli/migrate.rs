@@ -14,8 +14,12 @@ pub(super) async fn run(loaded: &Loaded, registry: &Registry) -> Result<()> {
     let folder = DataDir::open(&loaded.config.server.data_dir)?;
     // A database without keys beside it is refused by the first start, so they are made together.
     keys::ensure(&loaded.config, &folder, &SystemEntropy)?;
-    let around =
-        Surroundings { data_dir: folder.path(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let around = Surroundings {
+        data_dir: folder.path(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        vault: None,
+    };
     let backends = Backends::open(&plan, registry, &around).await?;
     let migrated = migrate(&backends).await;
     backends.close().await;

@@ -24,13 +24,14 @@ pub struct EncryptionView {
 /// An encryption key; never its secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct EncryptionKeyView {
-    /// Its id.
+    /// Its id; empty for `clear`.
     pub id: String,
     /// `next`: opens, and seals once it is activated. `active`: seals. `old`: only opens, and what it sealed is sealed
-    /// anew. `missing`: something is sealed with it, and this process does not have it.
+    /// anew. `missing`: something is sealed with it, and this process does not have it. `clear`, with an empty id: no key,
+    /// of what was kept before values of its kind were sealed, and is sealed like what old keys sealed.
     pub state: String,
     /// How many values are sealed with it, by what they are: `event`, `transcript`, `extraction`, `identity`, `receipt`,
-    /// `review`, `webhook_secret`, `erasure`.
+    /// `review`, `webhook_secret`, `erasure`, `name`, `summary`, `transfer`.
     pub values: BTreeMap<String, u64>,
 }
 
@@ -62,6 +63,10 @@ pub(crate) async fn view(app: &App) -> Result<EncryptionView> {
             KeyState::Next => {}
         }
         tell(id, state.name(), values);
+    }
+    if let Some(values) = used.remove("") {
+        stale += values.values().sum::<u64>();
+        tell("", "clear", values);
     }
     for (id, values) in used {
         tell(&id, "missing", values);

@@ -40,6 +40,8 @@ pub struct Surroundings<'a> {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// With what stores seal what they are handed in the clear; `None` for who reads and writes nothing of the kind.
+    pub vault: Option<Vault>,
 }
 
 /// What was configured, and the kinds there are.
@@ -55,7 +57,12 @@ pub struct Configured<'a> {
 
 impl Surroundings<'_> {
     fn context(&self) -> OpenContext {
-        OpenContext { data_dir: self.data_dir.to_owned(), clock: self.clock.clone(), entropy: self.entropy.clone() }
+        OpenContext {
+            data_dir: self.data_dir.to_owned(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            vault: self.vault.clone(),
+        }
     }
 }
 

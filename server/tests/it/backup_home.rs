@@ -180,7 +180,7 @@ impl Home {
 
 fn around(loaded: &Loaded) -> Surroundings<'_> {
     let data_dir = &loaded.config.server.data_dir;
-    Surroundings { data_dir, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    Surroundings { data_dir, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), vault: None }
 }
 
 fn tenant() -> TenantId {

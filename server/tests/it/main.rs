@@ -25,6 +25,7 @@ mod missed;
 mod operations;
 mod outage;
 mod own_routes;
+mod planted;
 mod post_call;
 mod quality;
 mod receipts;

@@ -27,7 +27,8 @@ impl World {
     pub(crate) async fn open(embedder: bool, config: RecallConfig) -> Outcome<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let entropy = Arc::new(SeededEntropy::new(1));
-        let context = OpenContext { data_dir: std::env::temp_dir(), clock: clock.clone(), entropy: entropy.clone() };
+        let context =
+            OpenContext { data_dir: std::env::temp_dir(), clock: clock.clone(), entropy: entropy.clone(), vault: None };
         let mut registry = Registry::new();
         register(&mut registry);
         let ram = registry.open("ram", json!({}), &context).await?;

@@ -14,6 +14,7 @@ pub(crate) fn context(data_dir: &Path) -> OpenContext {
         data_dir: data_dir.to_owned(),
         clock: Arc::new(MockClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
+        vault: None,
     }
 }
 

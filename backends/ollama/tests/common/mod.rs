@@ -14,6 +14,7 @@ pub(crate) async fn open(section: Value) -> hark_core::Result<Arc<dyn Backend>> 
         data_dir: PathBuf::from("unused"),
         clock: Arc::new(MockClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
+        vault: None,
     };
     let mut registry = Registry::new();
     register(&mut registry);

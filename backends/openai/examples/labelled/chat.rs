@@ -24,8 +24,12 @@ async fn named() -> Result<Arc<dyn ChatModel>, Box<dyn Error>> {
     }
     let mut registry = Registry::new();
     hark_openai::register(&mut registry);
-    let context =
-        OpenContext { data_dir: std::env::temp_dir(), clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let context = OpenContext {
+        data_dir: std::env::temp_dir(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        vault: None,
+    };
     let backend = registry.open(hark_openai::KIND, section, &context).await?;
     Ok(backend.chat().ok_or("this backend answers nothing")?)
 }

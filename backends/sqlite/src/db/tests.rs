@@ -27,7 +27,7 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let db = Arc::new(Db::open(&folder.path().join("memory.db"), &SqliteConfig::default()).await.unwrap());
+        let db = Arc::new(Db::open(&folder.path().join("memory.db"), &SqliteConfig::default(), None).await.unwrap());
         SqliteSchema::new(db.clone()).run().await.unwrap();
         let (memory, jobs) = (SqliteMemory::new(db.clone()), SqliteQueue::new(db.clone()));
         Self { _folder: folder, db, memory, jobs }

@@ -129,7 +129,7 @@ pub(super) async fn idle_callers(
     .fetch_all(&db.reader)
     .await?;
     let read = |row: &sqlx::sqlite::SqliteRow| {
-        let user = row::user(row)?;
+        let user = row::user(row, &db.veil)?;
         Ok((After { at: micros(user.last_contact), id: user.id.to_string() }, user))
     };
     Ok(ascending_page(rows.iter().map(read).collect::<Result<_, Fault>>()?, limit))

@@ -2,19 +2,21 @@
 
 use crate::error::Fault;
 use crate::row::{self, id_list, micros, name};
+use crate::veil::Veil;
+use hark_core::crypt::Purpose;
 use hark_core::{
     Conflict, ConversationId, Identity, IdentityKey, Memory, MemoryId, Moved, Parting, Scope, Timestamp, User, UserId,
 };
 use sqlx::{Row, SqliteConnection};
 use std::collections::BTreeSet;
 
-pub(super) async fn user(connection: &mut SqliteConnection, scope: &Scope) -> Result<Option<User>, Fault> {
+pub(super) async fn user(veil: &Veil, connection: &mut SqliteConnection, scope: &Scope) -> Result<Option<User>, Fault> {
     let row = sqlx::query("SELECT * FROM users WHERE tenant = ? AND id = ?")
         .bind(scope.tenant.as_str())
         .bind(scope.caller.as_str())
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(row::user).transpose()
+    row.as_ref().map(|row| row::user(row, veil)).transpose()
 }
 
 /// Everything of a caller's.
@@ -97,12 +99,18 @@ pub(super) async fn memories_from(
     Ok(rows.into_iter().map(MemoryId::from).collect())
 }
 
-pub(super) async fn replace_user(connection: &mut SqliteConnection, scope: &Scope, user: &User) -> Result<(), Fault> {
+pub(super) async fn replace_user(
+    veil: &Veil,
+    connection: &mut SqliteConnection,
+    scope: &Scope,
+    user: &User,
+) -> Result<(), Fault> {
+    let (tenant, id) = (&scope.tenant, scope.caller.as_str());
     sqlx::query(
-        "UPDATE users SET name = ?, summary = ?, shared = ?, consent = ?, first_contact = ? WHERE tenant = ? AND id = ?",
+        "UPDATE users SET sealed_name = ?, sealed_summary = ?, shared = ?, consent = ?, first_contact = ? WHERE tenant = ? AND id = ?",
     )
-    .bind(user.name.as_str())
-    .bind(user.summary.as_str())
+    .bind(veil.cover(tenant, Purpose::Name, id, &user.name)?)
+    .bind(veil.cover(tenant, Purpose::Summary, id, &user.summary)?)
     .bind(user.shared)
     .bind(user.consent.name())
     .bind(micros(user.first_contact))
@@ -115,6 +123,7 @@ pub(super) async fn replace_user(connection: &mut SqliteConnection, scope: &Scop
 
 /// Makes a caller merged away a caller again.
 pub(super) async fn give_back_caller(
+    veil: &Veil,
     connection: &mut SqliteConnection,
     scope: &Scope,
     before: &User,
@@ -125,15 +134,15 @@ pub(super) async fn give_back_caller(
         .execute(&mut *connection)
         .await?;
     sqlx::query(
-        "INSERT INTO users (tenant, id, name, first_contact, last_contact, summary, shared, consent, revision)
+        "INSERT INTO users (tenant, id, sealed_name, first_contact, last_contact, sealed_summary, shared, consent, revision)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(scope.tenant.as_str())
     .bind(scope.caller.as_str())
-    .bind(before.name.as_str())
+    .bind(veil.cover(&scope.tenant, Purpose::Name, scope.caller.as_str(), &before.name)?)
     .bind(micros(before.first_contact))
     .bind(micros(before.last_contact))
-    .bind(before.summary.as_str())
+    .bind(veil.cover(&scope.tenant, Purpose::Summary, scope.caller.as_str(), &before.summary)?)
     .bind(before.shared)
     .bind(before.consent.name())
     // What was cached at the last revision is no longer true.

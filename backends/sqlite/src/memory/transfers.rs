@@ -8,6 +8,8 @@ use crate::db::Db;
 use crate::error::Fault;
 use crate::page::{After, as_i64, limit, page, rows};
 use crate::row::{self, json, micros};
+use crate::veil::Veil;
+use hark_core::crypt::Purpose;
 use hark_core::{
     ErrorKind, Moved, NewTransfer, Page, PageRequest, Scope, TenantId, Timestamp, Transfer, TransferId, TransferKind,
     TransferState, UserId,
@@ -31,11 +33,11 @@ pub(super) async fn transfer(db: &Db, tenant: &TenantId, new: &NewTransfer, now:
         return Err(ITSELF);
     }
     let mut tx = db.begin().await?;
-    if read(&mut tx, tenant, &new.id).await?.is_some() {
+    if read(&db.veil, &mut tx, tenant, &new.id).await?.is_some() {
         return Err(TAKEN);
     }
-    let from_before = user(&mut tx, &from).await?.ok_or(UNKNOWN)?;
-    let into_before = user(&mut tx, &into).await?;
+    let from_before = user(&db.veil, &mut tx, &from).await?.ok_or(UNKNOWN)?;
+    let into_before = user(&db.veil, &mut tx, &into).await?;
     let mut moved = match new.kind {
         TransferKind::Merge if into_before.is_none() => return Err(UNKNOWN),
         TransferKind::Merge => rows_of::all(&mut tx, &from, from_before, into_before).await?,
@@ -46,7 +48,7 @@ pub(super) async fn transfer(db: &Db, tenant: &TenantId, new: &NewTransfer, now:
     match (new.kind, &moved.into_before) {
         (TransferKind::Merge, Some(before)) => {
             let whole = before.merged_with(&moved.from_before);
-            replace_user(&mut tx, &into, &whole).await?;
+            replace_user(&db.veil, &mut tx, &into, &whole).await?;
         }
         (_, None) => make_guest(&mut tx, &into, &moved.conversations, now).await?,
         (TransferKind::Split, Some(_)) => move_first_contact(&mut tx, &into, &moved.conversations).await?,
@@ -69,7 +71,7 @@ pub(super) async fn transfer(db: &Db, tenant: &TenantId, new: &NewTransfer, now:
         undone_at: None,
         settled: false,
     };
-    insert(&mut tx, tenant, &transfer).await?;
+    insert(&db.veil, &mut tx, tenant, &transfer).await?;
     tx.commit().await?;
     Ok(transfer)
 }
@@ -81,19 +83,19 @@ pub(super) async fn undo(
     now: Timestamp,
 ) -> Result<Option<Transfer>, Fault> {
     let mut tx = db.begin().await?;
-    let Some(mut transfer) = read(&mut tx, tenant, id).await? else { return Ok(None) };
+    let Some(mut transfer) = read(&db.veil, &mut tx, tenant, id).await? else { return Ok(None) };
     if transfer.state == TransferState::Undone {
         return Ok(Some(transfer));
     }
     let scope = |caller: &UserId| Scope { tenant: tenant.clone(), caller: caller.clone() };
     let (from, into) = (scope(&transfer.from), scope(&transfer.into));
     let merge = transfer.kind == TransferKind::Merge;
-    let Some(mut profile) = user(&mut tx, &into).await? else { return Err(MERGED_SINCE) };
-    if !merge && user(&mut tx, &from).await?.is_none() {
+    let Some(mut profile) = user(&db.veil, &mut tx, &into).await? else { return Err(MERGED_SINCE) };
+    if !merge && user(&db.veil, &mut tx, &from).await?.is_none() {
         return Err(MERGED_SINCE);
     }
     if merge {
-        give_back_caller(&mut tx, &from, &transfer.moved.from_before).await?;
+        give_back_caller(&db.veil, &mut tx, &from, &transfer.moved.from_before).await?;
     }
     if let Some(before) = &transfer.moved.into_before {
         if merge {
@@ -101,7 +103,7 @@ pub(super) async fn undo(
         } else {
             profile.first_contact = before.first_contact;
         }
-        replace_user(&mut tx, &into, &profile).await?;
+        replace_user(&db.veil, &mut tx, &into, &profile).await?;
     }
     let later = rows_of::memories_from(&mut tx, &into, &transfer.moved.conversations).await?;
     transfer.moved.memories.extend(later);
@@ -116,14 +118,16 @@ pub(super) async fn undo(
     transfer.state = TransferState::Undone;
     transfer.undone_at = Some(now);
     transfer.settled = false;
-    sqlx::query("UPDATE transfers SET state = ?, moved = ?, undone_at = ?, settled = 0 WHERE id = ? AND tenant = ?")
-        .bind(transfer.state.name())
-        .bind(json(&transfer.moved)?)
-        .bind(micros(now))
-        .bind(id.as_str())
-        .bind(tenant.as_str())
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "UPDATE transfers SET state = ?, sealed_moved = ?, undone_at = ?, settled = 0 WHERE id = ? AND tenant = ?",
+    )
+    .bind(transfer.state.name())
+    .bind(sealed(&db.veil, tenant, &transfer)?)
+    .bind(micros(now))
+    .bind(id.as_str())
+    .bind(tenant.as_str())
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
     Ok(Some(transfer))
 }
@@ -147,9 +151,14 @@ async fn hand_over(
     Ok(gone)
 }
 
-async fn insert(connection: &mut SqliteConnection, tenant: &TenantId, transfer: &Transfer) -> Result<(), Fault> {
+async fn insert(
+    veil: &Veil,
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    transfer: &Transfer,
+) -> Result<(), Fault> {
     sqlx::query(
-        "INSERT INTO transfers (id, tenant, kind, from_caller, into_caller, state, decided_by, moved, created_at)
+        "INSERT INTO transfers (id, tenant, kind, from_caller, into_caller, state, decided_by, sealed_moved, created_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(transfer.id.as_str())
@@ -159,14 +168,20 @@ async fn insert(connection: &mut SqliteConnection, tenant: &TenantId, transfer: 
     .bind(transfer.into.as_str())
     .bind(transfer.state.name())
     .bind(transfer.by.name())
-    .bind(json(&transfer.moved)?)
+    .bind(sealed(veil, tenant, transfer)?)
     .bind(micros(transfer.created_at))
     .execute(connection)
     .await?;
     Ok(())
 }
 
+/// What was moved, as the column holds it.
+fn sealed(veil: &Veil, tenant: &TenantId, transfer: &Transfer) -> Result<Option<Vec<u8>>, Fault> {
+    veil.cover(tenant, Purpose::Transfer, transfer.id.as_str(), &json(&transfer.moved)?)
+}
+
 async fn read(
+    veil: &Veil,
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     id: &TransferId,
@@ -176,12 +191,12 @@ async fn read(
         .bind(tenant.as_str())
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(row::transfer).transpose()
+    row.as_ref().map(|row| row::transfer(row, veil)).transpose()
 }
 
 pub(super) async fn get(db: &Db, tenant: &TenantId, id: &TransferId) -> Result<Option<Transfer>, Fault> {
     let mut connection = db.reader.acquire().await?;
-    read(&mut connection, tenant, id).await
+    read(&db.veil, &mut connection, tenant, id).await
 }
 
 pub(super) async fn list(
@@ -204,7 +219,7 @@ pub(super) async fn list(
     .bind(rows(limit))
     .fetch_all(&db.reader)
     .await?;
-    let transfers = rows.iter().map(row::transfer).collect::<Result<_, _>>()?;
+    let transfers = rows.iter().map(|row| row::transfer(row, &db.veil)).collect::<Result<_, _>>()?;
     Ok(page(transfers, limit, |t: &Transfer| After { at: micros(t.created_at), id: t.id.to_string() }))
 }
 
@@ -213,7 +228,7 @@ pub(super) async fn unsettled(db: &Db, limit: usize) -> Result<Vec<(TenantId, Tr
         .bind(as_i64(limit))
         .fetch_all(&db.reader)
         .await?;
-    rows.iter().map(|row| Ok((row::tenant(row)?, row::transfer(row)?))).collect()
+    rows.iter().map(|row| Ok((row::tenant(row)?, row::transfer(row, &db.veil)?))).collect()
 }
 
 pub(super) async fn settle(db: &Db, tenant: &TenantId, transfer: &Transfer) -> Result<(), Fault> {

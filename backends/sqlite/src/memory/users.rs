@@ -5,6 +5,8 @@ use crate::db::Db;
 use crate::error::Fault;
 use crate::page::{After, limit, page, rows};
 use crate::row::{self, micros, name};
+use crate::veil::Veil;
+use hark_core::crypt::Purpose;
 use hark_core::store::Resolved;
 use hark_core::{
     Consent, Erased, ErrorKind, Identity, NewErasure, Page, PageRequest, Scope, TenantId, Timestamp, User, UserId,
@@ -16,7 +18,7 @@ pub(super) async fn find(db: &Db, tenant: &TenantId, identities: &[Identity]) ->
         return Ok(None);
     }
     let mut connection = db.reader.acquire().await?;
-    Ok(known(&mut connection, tenant, identities).await?.first)
+    Ok(known(&db.veil, &mut connection, tenant, identities).await?.first)
 }
 
 /// What is known of some identities.
@@ -27,7 +29,12 @@ struct Known {
     all: bool,
 }
 
-async fn known(connection: &mut SqliteConnection, tenant: &TenantId, identities: &[Identity]) -> Result<Known, Fault> {
+async fn known(
+    veil: &Veil,
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    identities: &[Identity],
+) -> Result<Known, Fault> {
     let mut known = Known { first: None, all: true };
     for identity in identities {
         let row = sqlx::query(
@@ -42,7 +49,7 @@ async fn known(connection: &mut SqliteConnection, tenant: &TenantId, identities:
         .await?;
         known.all &= row.is_some();
         if known.first.is_none() {
-            known.first = row.as_ref().map(row::user).transpose()?;
+            known.first = row.as_ref().map(|row| row::user(row, veil)).transpose()?;
         }
     }
     Ok(known)
@@ -60,9 +67,9 @@ pub(super) async fn ensure(
     }
     let mut tx = db.begin().await?;
     erasures::admitted(&mut tx, tenant, identities, now).await?;
-    let resolved = match known(&mut tx, tenant, identities).await?.first {
+    let resolved = match known(&db.veil, &mut tx, tenant, identities).await?.first {
         Some(user) => Resolved { user, created: false },
-        None => create(&mut tx, tenant, new, now).await?,
+        None => create(&db.veil, &mut tx, tenant, new, now).await?,
     };
     insert_identities(&mut tx, tenant, &resolved.user.id, identities).await?;
     tx.commit().await?;
@@ -77,11 +84,12 @@ async fn settled(db: &Db, tenant: &TenantId, identities: &[Identity], now: Times
     }
     let mut connection = db.reader.acquire().await?;
     erasures::admitted(&mut connection, tenant, identities, now).await?;
-    let known = known(&mut connection, tenant, identities).await?;
+    let known = known(&db.veil, &mut connection, tenant, identities).await?;
     Ok(known.first.filter(|_| known.all))
 }
 
 async fn create(
+    veil: &Veil,
     connection: &mut SqliteConnection,
     tenant: &TenantId,
     new: &UserId,
@@ -101,7 +109,7 @@ async fn create(
         .bind(new.as_str())
         .fetch_one(connection)
         .await?;
-    Ok(Resolved { user: row::user(&row)?, created: done.rows_affected() > 0 })
+    Ok(Resolved { user: row::user(&row, veil)?, created: done.rows_affected() > 0 })
 }
 
 pub(super) async fn join(db: &Db, scope: &Scope, identities: &[Identity]) -> Result<(), Fault> {
@@ -147,7 +155,7 @@ pub(super) async fn get(db: &Db, scope: &Scope) -> Result<Option<User>, Fault> {
         .bind(scope.caller.as_str())
         .fetch_optional(&db.reader)
         .await?;
-    row.as_ref().map(row::user).transpose()
+    row.as_ref().map(|row| row::user(row, &db.veil)).transpose()
 }
 
 pub(super) async fn identities(db: &Db, scope: &Scope) -> Result<Vec<Identity>, Fault> {
@@ -172,13 +180,14 @@ pub(super) async fn list(db: &Db, tenant: &TenantId, request: &PageRequest) -> R
     .bind(rows(limit))
     .fetch_all(&db.reader)
     .await?;
-    let users = rows.iter().map(row::user).collect::<Result<_, _>>()?;
+    let users = rows.iter().map(|row| row::user(row, &db.veil)).collect::<Result<_, _>>()?;
     Ok(page(users, limit, |user: &User| After { at: micros(user.last_contact), id: user.id.to_string() }))
 }
 
 pub(super) async fn set_name(db: &Db, scope: &Scope, name: &str) -> Result<(), Fault> {
-    sqlx::query("UPDATE users SET name = ? WHERE tenant = ? AND id = ?")
-        .bind(name)
+    let sealed = db.veil.cover(&scope.tenant, Purpose::Name, scope.caller.as_str(), name)?;
+    sqlx::query("UPDATE users SET sealed_name = ? WHERE tenant = ? AND id = ?")
+        .bind(sealed)
         .bind(scope.tenant.as_str())
         .bind(scope.caller.as_str())
         .execute(&db.writer)
@@ -187,8 +196,9 @@ pub(super) async fn set_name(db: &Db, scope: &Scope, name: &str) -> Result<(), F
 }
 
 pub(super) async fn set_summary(db: &Db, scope: &Scope, summary: &str) -> Result<(), Fault> {
-    sqlx::query("UPDATE users SET summary = ? WHERE tenant = ? AND id = ?")
-        .bind(summary)
+    let sealed = db.veil.cover(&scope.tenant, Purpose::Summary, scope.caller.as_str(), summary)?;
+    sqlx::query("UPDATE users SET sealed_summary = ? WHERE tenant = ? AND id = ?")
+        .bind(sealed)
         .bind(scope.tenant.as_str())
         .bind(scope.caller.as_str())
         .execute(&db.writer)

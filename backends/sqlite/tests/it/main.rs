@@ -5,3 +5,4 @@ mod decay;
 mod faults;
 mod place;
 mod reconcile;
+mod veil;

@@ -1,14 +1,20 @@
 //! How a test comes to a database.
 
 use hark_core::backend::{Backend, OpenContext, Registry};
+use hark_core::crypt::{Keyring, Vault};
 use hark_core::store::{JobQueue, MemoryStore, Migrate};
 use hark_core::testkit::{MockClock, SeededEntropy};
-use hark_core::{Error, Result};
+use hark_core::{Error, Result, SystemEntropy};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Executor};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
+
+/// The same every time, so that what was sealed opens when the file is opened again.
+pub(crate) fn vault() -> Vault {
+    Vault::new(Keyring::generate(&SeededEntropy::new(21)), Arc::new(SystemEntropy))
+}
 
 /// A folder of its own; it goes with the value.
 pub(crate) struct Place(TempDir);
@@ -24,12 +30,22 @@ impl Place {
     }
 
     pub(crate) async fn try_open(&self, section: serde_json::Value) -> Result<Arc<dyn Backend>> {
+        self.opened(section, Some(vault())).await
+    }
+
+    /// Opens what was migrated, with these keys.
+    pub(crate) async fn with_vault(&self, vault: Option<Vault>) -> Store {
+        Store(self.opened(serde_json::json!({}), vault).await.expect("it opens"))
+    }
+
+    async fn opened(&self, section: serde_json::Value, vault: Option<Vault>) -> Result<Arc<dyn Backend>> {
         let mut registry = Registry::default();
         hark_sqlite::register(&mut registry);
         let context = OpenContext {
             data_dir: self.0.path().to_owned(),
             clock: Arc::new(MockClock::default()),
             entropy: Arc::new(SeededEntropy::new(1)),
+            vault,
         };
         registry.open("sqlite", section, &context).await
     }

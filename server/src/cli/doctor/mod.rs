@@ -84,6 +84,7 @@ pub(super) async fn run(loaded: &Loaded, registry: &Registry) -> Result<()> {
         data_dir: loaded.config.server.data_dir.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
+        vault: None,
     };
     let mut space = None;
     for instance in &plan.instances {
@@ -249,6 +250,7 @@ mod tests {
             data_dir: folder.path().to_owned(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            vault: None,
         };
         let mut space = None;
         examine(&registry, &context, instance, &[role], &mut space).await.remove(0)

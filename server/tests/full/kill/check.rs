@@ -89,7 +89,7 @@ pub(super) async fn indexes(home: &Home) {
     let data_dir = home.data().join("data");
     let mut registry = Registry::new();
     hark_plugins::install(&mut registry);
-    let context = OpenContext { data_dir, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let context = OpenContext { data_dir, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy), vault: None };
     let mut opened: Vec<Arc<dyn Backend>> = Vec::new();
     for kind in ["sqlite", "lancedb", "tantivy", "local"] {
         opened.push(registry.open(kind, json!({}), &context).await.expect("a healthy folder"));
