@@ -151,6 +151,12 @@ impl Error {
         self.chain().find(|error| error.unwritable).map(Self::context)
     }
 
+    /// Whether, here or in any source, somebody else was first and doing it over on what stands now may succeed. Whoever
+    /// loses has done nothing wrong: work that fails so is done again, and not held against itself.
+    pub fn is_lost_race(&self) -> bool {
+        self.chain().any(|error| error.kind == ErrorKind::Conflict && error.retriable)
+    }
+
     /// This error and those of ours that it came of.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         let first: &(dyn std::error::Error + 'static) = self;
@@ -233,6 +239,14 @@ mod tests {
         assert!(Error::new(ErrorKind::Internal, "outermost", "x").with_source(wrapped).is_model_away());
         assert!(!Error::new(ErrorKind::Timeout, "t", "a store is late").is_model_away());
         assert!(!Error::new(ErrorKind::Corrupt, "t", "nonsense").of_a_model().is_model_away());
+    }
+
+    #[test]
+    fn a_lost_race_is_told_from_what_somebody_else_holds_for_good() {
+        let lost = || Error::new(ErrorKind::Conflict, "t", "changed meanwhile").retriable(true);
+        assert!(Error::new(ErrorKind::Internal, "outer", "x").with_source(lost()).is_lost_race());
+        assert!(!Error::new(ErrorKind::Conflict, "t", "taken").is_lost_race());
+        assert!(!Error::new(ErrorKind::Timeout, "t", "late").is_lost_race());
     }
 
     #[test]

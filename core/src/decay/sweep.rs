@@ -2,6 +2,7 @@
 
 use super::config::DecayConfig;
 use crate::engine::Engine;
+use crate::store::longest_hold;
 use crate::{Change, ErrorKind, Link, Memory, MemoryState, PageRequest, Result, Scope, Standing, Timestamp};
 use chrono::Duration;
 use std::collections::BTreeMap;
@@ -50,7 +51,10 @@ enum Place {
 pub async fn sweep(engine: &Engine) -> Result<Option<Swept>> {
     let holder = engine.entropy.hex(12);
     let now = engine.clock.now();
-    let Some(lead) = engine.memory.take_lease(LEASE, &holder, now + PATIENCE, now).await? else { return Ok(None) };
+    let void_after = longest_hold(now, period(&engine.decay));
+    let Some(lead) = engine.memory.take_lease(LEASE, &holder, now + PATIENCE, now, void_after).await? else {
+        return Ok(None);
+    };
     let mut swept = Swept::default();
     let result = walk(engine, &holder, Place::read(lead.progress.as_deref()), &mut swept).await;
     metrics::counter!("hark_memories_archived_total").increment(swept.archived);

@@ -7,7 +7,7 @@
 use super::{Ingest, erase};
 use crate::job::{JobPayload, SummariseUser};
 use crate::privacy::{Period, Periods};
-use crate::store::{MemoryFilter, NewJob};
+use crate::store::{MemoryFilter, NewJob, longest_hold};
 use crate::{
     AuditAction, AuditEntry, AuditId, Consent, Conversation, ConversationId, ConversationState, ErrorKind, Memory,
     MemoryId, MemoryState, PageRequest, Result, Scope, TenantId, Timestamp, User,
@@ -102,7 +102,8 @@ impl Ingest {
         }
         let holder = engine.entropy.hex(12);
         let now = engine.clock.now();
-        let Some(lead) = engine.memory.take_lease(RETENTION_LEASE, &holder, now + PATIENCE, now).await? else {
+        let (until, void_after) = (now + PATIENCE, longest_hold(now, self.retention_period()));
+        let Some(lead) = engine.memory.take_lease(RETENTION_LEASE, &holder, until, now, void_after).await? else {
             return Ok(None);
         };
         // What another version noted and this one cannot read is the beginning.

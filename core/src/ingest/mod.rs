@@ -28,6 +28,7 @@ mod standing;
 mod store;
 mod summary;
 mod transfer;
+mod turns;
 
 pub use add::NewMemory;
 pub use change::MemoryPatch;
@@ -47,6 +48,7 @@ use crate::cost::{Account, charged_to};
 use crate::engine::Engine;
 use crate::job::{EmbedMemories, ExtractAgain, JobPayload, LinkMemories, SummariseUser};
 use crate::people::{Claim, IdentityConfig, People};
+use crate::privacy::is_doubtful;
 use crate::recall::CallerCache;
 use crate::store::NewJob;
 use crate::{
@@ -54,6 +56,7 @@ use crate::{
     TenantId, Timestamp, Transcript, UserId,
 };
 use std::sync::Arc;
+use turns::Turns;
 
 /// A model that has just failed is not asked again at once.
 const AGAIN_AFTER: chrono::Duration = chrono::Duration::minutes(5);
@@ -123,6 +126,7 @@ pub struct Ingest {
     config: IngestConfig,
     reconcile: ReconcileConfig,
     identity: IdentityConfig,
+    turns: Turns,
 }
 
 impl Ingest {
@@ -135,6 +139,7 @@ impl Ingest {
             config,
             reconcile: ReconcileConfig::default(),
             identity: IdentityConfig::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -164,7 +169,7 @@ impl Ingest {
         if self.is_kept_out(tenant, &call).await? {
             return self.keep_out(tenant, &call).await;
         }
-        if known.as_ref().is_some_and(|call| self.is_expired(tenant, call)) {
+        if known.as_ref().is_some_and(|call| self.is_expired(tenant, call)) && !is_doubtful(&self.engine).await? {
             self.engine.jobs.delete_events(tenant, &erase::events_of(tenant, &call.conversation)).await?;
             return Ok(Ingested::just(Outcome::Ignored { why: "expired" }));
         }
@@ -232,7 +237,10 @@ impl Ingest {
         let ids =
             store::write(&self.engine, scope, (&conversation.id, transcript), &extraction, classified, detect).await?;
         let embedded = index::write(&self.engine, scope, &ids).await?;
-        confirm::strengthen(&self.engine, scope, &conversation, transcript).await?;
+        {
+            let _turn = self.turns.of(scope).await;
+            confirm::strengthen(&self.engine, scope, &conversation, transcript).await?;
+        }
         let now = self.engine.clock.now();
         self.engine.memory.finish_conversation(scope, &conversation.id, now).await?;
         self.still_theirs(scope, &conversation.id).await?;

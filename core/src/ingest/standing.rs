@@ -1,13 +1,11 @@
 //! One memory is strengthened or brought back. Nothing but how it stands is written, and only if nobody else has
 //! changed that meanwhile, so no correction made at the same time is lost.
 
+use super::turns::ATTEMPTS;
 use super::{Decision, Ingest};
 use crate::{
     Change, ConflictId, ConflictState, Error, ErrorKind, Memory, MemoryId, MemoryState, Result, Scope, Standing,
 };
-
-/// How often a memory is read again when somebody else changes it at the same time.
-const ATTEMPTS: usize = 4;
 
 impl Ingest {
     /// Strengthens a memory: what is left of its salience grows, decay starts anew, an archived one comes back.
@@ -53,6 +51,7 @@ impl Ingest {
         id: &MemoryId,
         change: impl Fn(&Memory) -> Standing,
     ) -> Result<Option<Memory>> {
+        let _turn = self.turns.of(scope).await;
         for _ in 0..ATTEMPTS {
             let found = self.engine.memory.memories(scope, std::slice::from_ref(id)).await?.into_iter().next();
             let Some(mut memory) = found else { return Ok(None) };

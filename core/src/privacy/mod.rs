@@ -3,9 +3,12 @@
 
 mod audit;
 mod config;
+mod leap;
 mod ledger;
 mod retention;
 
 pub use audit::{AuditLog, AuditNote};
 pub use config::{AfterErasure, ConsentRule, PrivacyConfig};
+pub(crate) use leap::is_doubtful;
+pub use leap::{CLOCK_LEASE, held_by_a_leap};
 pub use retention::{Period, Periods, RetentionConfig, TenantRetention};

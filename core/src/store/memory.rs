@@ -292,15 +292,17 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// those of others are ignored. Answers how many went.
     async fn prune_links(&self, scope: &Scope, links: &[Link]) -> Result<u64>;
 
-    /// Takes the lease of that name until `until`, if nobody holds it, or whoever held it let it run out by `now`;
-    /// `None` if somebody does, `holder` included. A holder is a name that nobody had before. One transaction: of
-    /// several who ask at once, one gets it.
+    /// Takes the lease of that name until `until`, if nobody holds it, or whoever held it let it run out by `now`, or it is
+    /// said to be held beyond `void_after`: nobody holds it for so long, so a clock that ran ahead noted that. `None` if
+    /// somebody does hold it, `holder` included. A holder is a name that nobody had before. One transaction: of several who
+    /// ask at once, one gets it.
     async fn take_lease(
         &self,
         name: &str,
         holder: &str,
         until: Timestamp,
         now: Timestamp,
+        void_after: Timestamp,
     ) -> Result<Option<Leadership>>;
 
     /// Sets until when the lease is held, and how far its holder has come. `false`, and nothing is changed, if it is

@@ -28,5 +28,5 @@ pub use keyword::{KeywordCaps, KeywordDoc, KeywordQuery, KeywordStore, ScoredId}
 pub use memory::{ConflictFilter, MemoryFilter, MemoryStore, Resolved};
 pub use migrate::{Migrate, Migration};
 pub use sealed::{Resealed, SealedStore, SealedValue};
-pub use upkeep::{Leadership, LinkUse};
+pub use upkeep::{Leadership, LinkUse, longest_hold};
 pub use vector::{Space, VectorCaps, VectorRow, VectorStore};

@@ -1,6 +1,17 @@
 //! What the upkeep of the truth needs: who does it, and what became of links.
 
 use crate::{LinkId, Timestamp};
+use chrono::Duration;
+
+/// So far the clocks of two processes may differ before one takes the other's lease for a mistake.
+const SKEW: Duration = Duration::hours(1);
+
+/// The end of a lease that is never held for longer than `longest` lies no later than that. What is said to end later was noted
+/// by a clock that ran ahead and has come back, perhaps by a year: the work it was taken for must not rest for as long.
+pub fn longest_hold(now: Timestamp, longest: Duration) -> Timestamp {
+    let held = longest.checked_add(&SKEW).unwrap_or(longest);
+    now.checked_add_signed(held).unwrap_or(Timestamp::MAX_UTC)
+}
 
 /// That the lease was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

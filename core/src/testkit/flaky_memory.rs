@@ -94,7 +94,7 @@ scripted! {
     fn fading_links(before: Timestamp, page: &PageRequest) -> Page<(Scope, Link)>;
     fn use_links(scope: &Scope, uses: &[LinkUse]) -> u64;
     fn prune_links(scope: &Scope, links: &[Link]) -> u64;
-    fn take_lease(name: &str, holder: &str, until: Timestamp, now: Timestamp) -> Option<Leadership>;
+    fn take_lease(name: &str, holder: &str, until: Timestamp, now: Timestamp, void_after: Timestamp) -> Option<Leadership>;
     fn keep_lease(name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> bool;
     fn release_lease(name: &str, holder: &str) -> ();
     fn tenants() -> Vec<TenantId>;

@@ -144,6 +144,33 @@ async fn of_all_who_look_one_sweeps_and_the_next_one_after_six_hours() {
     assert_eq!(sweep(&world.engine).await.unwrap(), None);
 }
 
+/// The clock was a year ahead while one swept, or died on the way; and an hour, which is no reason to sweep twice.
+#[tokio::test]
+async fn a_clock_that_ran_ahead_keeps_nobody_from_sweeping_once_it_is_right() {
+    for dies in [false, true] {
+        let (world, _) = populated(1).await;
+        world.clock.advance(Duration::days(365));
+        if dies {
+            world.memory.change(|method, _| match method {
+                "fading_links" | "release_lease" => Step::fail(ErrorKind::Unavailable),
+                _ => Step::Pass,
+            });
+            sweep(&world.engine).await.unwrap_err();
+            world.memory.change(|_, _| Step::Pass);
+        } else {
+            assert!(sweep(&world.engine).await.unwrap().unwrap().finished);
+        }
+        world.clock.advance(Duration::days(-365));
+        let swept = sweep(&world.engine).await.unwrap();
+        assert!(swept.is_some_and(|swept| swept.finished), "the rest of a clock that was wrong is void");
+        world.clock.advance(Duration::hours(-1));
+        assert_eq!(sweep(&world.engine).await.unwrap(), None, "it rests");
+        world.clock.advance(Duration::hours(7));
+        let swept = sweep(&world.engine).await.unwrap();
+        assert!(swept.is_some_and(|swept| swept.finished), "six hours and no longer");
+    }
+}
+
 #[tokio::test]
 async fn a_sweep_that_fails_or_dies_is_gone_on_with_by_another() {
     let (world, scope) = populated(3).await;
@@ -178,7 +205,7 @@ async fn a_place_nobody_knows_is_the_beginning_again() {
     let (world, _) = populated(3).await;
     world.clock.advance(Duration::days(400));
     let (memory, now) = (&world.engine.memory, world.clock.now());
-    memory.take_lease(LEASE, "older version", now, now).await.unwrap().unwrap();
+    memory.take_lease(LEASE, "older version", now, now, now).await.unwrap().unwrap();
     assert!(memory.keep_lease(LEASE, "older version", now, Some("memories nowhere")).await.unwrap());
     assert_eq!(sweep(&world.engine).await.unwrap_err().kind(), ErrorKind::Invalid);
     let swept = sweep(&world.engine).await.unwrap().unwrap();

@@ -577,3 +577,18 @@ async fn of_several_processes_one_does_it() {
     let stopped = world.engine.memory.conversation(&world.tenant(), &"conv_1".into()).await.unwrap().unwrap();
     assert_eq!(stopped.state, ConversationState::Learnt);
 }
+
+/// The clock was a year ahead while one did it; and an hour, which is no reason to do it twice.
+#[tokio::test]
+async fn a_clock_that_ran_ahead_keeps_nobody_from_it_once_it_is_right() {
+    let (world, ..) = populated(keeping(RetentionConfig { callers_days: Period::Days(3_000), ..full() })).await;
+    let every = Duration::seconds(i64::try_from(RetentionConfig::default().every_secs).unwrap());
+    world.clock.advance(days(365));
+    assert!(world.ingest.expire().await.unwrap().is_some_and(|done| done.finished));
+    world.clock.advance(days(-365));
+    assert!(world.ingest.expire().await.unwrap().is_some_and(|done| done.finished), "such a rest is void");
+    world.clock.advance(Duration::hours(-1));
+    assert_eq!(world.ingest.expire().await.unwrap(), None, "it rests");
+    world.clock.advance(every + Duration::hours(1));
+    assert!(world.ingest.expire().await.unwrap().is_some());
+}

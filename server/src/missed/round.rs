@@ -8,7 +8,7 @@ use crate::elevenlabs::inbox;
 use crate::elevenlabs::lenient::Object;
 use crate::elevenlabs::wire::{self, Data};
 use futures::{StreamExt, stream};
-use hark_core::store::Accepted;
+use hark_core::store::{Accepted, longest_hold};
 use hark_core::{ConversationId, ConversationState, Error, ErrorKind, Result};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -47,7 +47,8 @@ impl<'a> Round<'a> {
     pub(super) async fn begin(app: &'a App, missed: &'a Missed) -> Result<Option<Self>> {
         let holder = app.engine.entropy.hex(12);
         let now = app.engine.clock.now();
-        let Some(lead) = app.engine.memory.take_lease(LEASE, &holder, now + PATIENCE, now).await? else {
+        let (until, void_after) = (now + PATIENCE, longest_hold(now, PATIENCE));
+        let Some(lead) = app.engine.memory.take_lease(LEASE, &holder, until, now, void_after).await? else {
             return Ok(None);
         };
         let progress = Progress::read(lead.progress.as_deref());

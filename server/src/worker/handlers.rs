@@ -13,7 +13,9 @@ use hark_core::{Error, ErrorKind, Scope, UserId};
 /// Why a job failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// A model is away, or a store takes no writes, which may last for hours: postponed without counting, however often.
+    /// A model is away, or a store takes no writes, which may last for hours: postponed without counting, however often. So is
+    /// who lost a race, which is nobody's failure; but for [`LONGEST_WAIT`](hark_core::store::LONGEST_WAIT) at the most, or a
+    /// defect that looks like one would never be seen.
     Later(Error),
     /// Another attempt may help.
     Again(Error),
@@ -23,7 +25,7 @@ pub(super) enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        if error.is_model_away() || error.is_unwritable() {
+        if error.is_model_away() || error.is_unwritable() || error.is_lost_race() {
             return Self::Later(error);
         }
         // Also what is not retriable by itself: a person may mend a setting between two attempts, and five tries

@@ -5,8 +5,8 @@ use crate::app::App;
 use chrono::Duration as Span;
 use futures::FutureExt;
 use hark_core::job::{backoff, postponement};
-use hark_core::store::{Failure as Reason, Job, Lease, NewJob, Settled};
-use hark_core::{Error, ErrorKind};
+use hark_core::store::{Failure as Reason, Job, LONGEST_WAIT, Lease, NewJob, Settled};
+use hark_core::{Error, ErrorKind, Timestamp};
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -115,6 +115,12 @@ async fn keep_alive(app: &App, length: Duration, lease: &Lease) {
     }
 }
 
+/// Whether it is said to have lost races for so long that it is something else.
+fn is_suspect(job: &Job, error: &Error, now: Timestamp) -> bool {
+    let races = !error.is_model_away() && !error.is_unwritable();
+    races && now - job.created_at > LONGEST_WAIT
+}
+
 /// Writes down what became of a job. `false` when the queue takes no writes and asking again may help.
 async fn settle(app: &App, lease: &Lease, outcome: &Result<Vec<NewJob>, Failure>) -> bool {
     let job = &lease.job;
@@ -122,18 +128,18 @@ async fn settle(app: &App, lease: &Lease, outcome: &Result<Vec<NewJob>, Failure>
     let queue = &app.engine.jobs;
     let (result, settled) = match outcome {
         Ok(follow_ups) => ("done", queue.complete(lease, follow_ups, now).await),
-        Err(Failure::Later(error)) => {
+        Err(Failure::Later(error)) if !is_suspect(job, error, now) => {
             let age = now - job.created_at;
             tracing::warn!(?error, job = %job.id, name = job.name, age_secs = age.num_seconds(), "job postponed");
             let at = now + postponement(age, error.retry_after(), &*app.engine.entropy);
             ("postponed", queue.postpone(lease, at, &Reason::of(error, now)).await)
         }
-        Err(Failure::Again(error)) if failed(job) + 1 < handlers::max_attempts(&job.name) => {
+        Err(Failure::Again(error) | Failure::Later(error)) if failed(job) + 1 < handlers::max_attempts(&job.name) => {
             tracing::warn!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job failed");
             let at = now + backoff(failed(job) + 1, error.retry_after(), &*app.engine.entropy);
             ("retried", queue.retry(lease, at, &Reason::of(error, now)).await)
         }
-        Err(Failure::Again(error) | Failure::Never(error)) => {
+        Err(Failure::Again(error) | Failure::Later(error) | Failure::Never(error)) => {
             tracing::error!(?error, job = %job.id, name = job.name, attempt = job.attempts, "job buried");
             ("buried", queue.bury(lease, &Reason::of(error, now)).await)
         }

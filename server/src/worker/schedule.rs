@@ -4,6 +4,7 @@
 
 use crate::app::{App, WorkerSettings};
 use crate::missed;
+use hark_core::privacy::held_by_a_leap;
 use hark_core::{crypt, decay};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -133,9 +134,28 @@ async fn optimise(app: App) {
     }
 }
 
+/// Whether what has grown old is to stay for now: the clock has leapt ahead, and it may be young.
+async fn is_held(app: &App) -> bool {
+    match held_by_a_leap(&app.engine).await {
+        Ok(None) => false,
+        Ok(Some(until)) => {
+            tracing::warn!(%until, "the clock was found more than a week ahead: until it has stood for a day, nothing is \
+                removed or put away for its age; if it is wrong, set it back (docs/operations/incidents.md, the clock)");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(?error, "the clock could not be looked at: nothing is removed for its age");
+            true
+        }
+    }
+}
+
 /// Looks whether it is time (`decay.every_secs`) and nobody else does it. Cancelled on the way, its lease runs out and
 /// somebody goes on from where it was.
 async fn fade(app: App) {
+    if is_held(&app).await {
+        return;
+    }
     match decay::sweep(&app.engine).await {
         Ok(None) => {}
         Ok(Some(swept)) => {
@@ -153,6 +173,9 @@ async fn fade(app: App) {
 /// Looks whether it is time (`privacy.retention.every_secs`) and nobody else does it. Cancelled on the way, its lease runs
 /// out and somebody goes on from where it was.
 async fn expire(app: App) {
+    if app.engine.privacy.retention.keeps_everything() || is_held(&app).await {
+        return;
+    }
     match app.ingest.expire().await {
         Ok(None) => {}
         Ok(Some(expired)) => {
@@ -203,6 +226,9 @@ async fn reseal(app: App) {
 }
 
 async fn prune(app: App) {
+    if is_held(&app).await {
+        return;
+    }
     match app.engine.receipts.prune().await {
         Ok(0) => {}
         Ok(removed) => tracing::info!(receipts = removed, "old receipts removed"),

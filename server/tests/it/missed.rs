@@ -269,7 +269,13 @@ async fn a_kill_between_keeping_and_noting_doubles_and_loses_nothing() {
     missed::poll(&hark.app, hark.app.missed.as_ref().unwrap()).await.unwrap_err();
     let memory = &hark.app.engine.memory;
     let now = hark.clock.now();
-    assert!(memory.take_lease(LEASE, "killed", now + Duration::minutes(10), now).await.unwrap().is_some());
+    assert!(
+        memory
+            .take_lease(LEASE, "killed", now + Duration::minutes(10), now, now + Duration::hours(1))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert!(memory.keep_lease(LEASE, "killed", now + Duration::minutes(10), None).await.unwrap(), "nothing was noted");
 
     assert_eq!(poll(&hark).await, None, "somebody seems to be at it");

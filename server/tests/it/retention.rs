@@ -1,8 +1,9 @@
 //! What is older than it is kept goes by the schedule, and the routes tell nothing of it before.
 
 use super::harness::{Harness, call};
+use super::switches::{Fault, Part};
 use chrono::{DateTime, Duration};
-use hark_core::privacy::{Period, RetentionConfig};
+use hark_core::privacy::{Period, RetentionConfig, held_by_a_leap};
 use hark_server::app::WorkerSettings;
 use hark_server::worker::Worker;
 use serde_json::json;
@@ -61,4 +62,68 @@ async fn the_schedule_removes_what_is_too_old_and_says_so_without_naming_anybody
             "{counted:?}"
         );
     }
+}
+
+/// The schedule's own minute, and its hour.
+async fn pass(time: std::time::Duration) {
+    tokio::time::timeout(time, std::future::pending::<()>()).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_a_year_ahead_removes_nothing_until_it_has_stood_for_a_day() {
+    let (minute, hours) = (std::time::Duration::from_secs(61), std::time::Duration::from_secs(7_300));
+    let hark = Harness::retaining(RetentionConfig { transcripts_days: Period::Days(30), ..RetentionConfig::default() });
+    hark.clock.set(DateTime::from_timestamp(1_795_341_730, 0).unwrap());
+    hark.learn(&call("conv_1", NUMBER, SAID)).await;
+    hark.post("/webhooks/conversation-initiation", super::harness::ringing("conv_1", NUMBER)).await;
+    let user = hark.get("/v1/users").await.json["items"][0]["id"].as_str().unwrap().to_owned();
+    let tenant = hark.app.default_tenant().clone();
+    let kept = async || {
+        let call = hark.app.engine.memory.conversation(&tenant, &"conv_1".into()).await.unwrap().unwrap();
+        let memories = hark.get(&format!("/v1/users/{user}/memories")).await.contents().len();
+        (call.transcript.is_some(), memories > 0)
+    };
+    let leapt = async || {
+        let metrics = hark.get("/metrics").await.text;
+        metrics.lines().any(|line| line.starts_with("hark_clock_leapt 1"))
+    };
+    let cancel = CancellationToken::new();
+    let worker = tokio::spawn(Worker::new(hark.app.clone(), WorkerSettings::default()).run(cancel.clone()));
+    pass(minute).await;
+    assert!(!leapt().await);
+
+    hark.later(Duration::days(365));
+    pass(hours).await;
+    assert!(leapt().await);
+    hark.later(Duration::days(-365));
+    pass(hours).await;
+    assert_eq!((kept().await, leapt().await), ((true, true), false));
+    let receipts = hark.get("/v1/conversations/conv_1").await.json["recalls"].clone();
+    assert_eq!(receipts.as_array().map(Vec::len), Some(1), "{receipts}");
+
+    // Ahead for good, or the server was away for so long: after a day it is believed.
+    hark.later(Duration::days(60));
+    pass(minute).await;
+    assert_eq!((kept().await, leapt().await), ((true, true), true));
+    hark.later(Duration::hours(24));
+    pass(minute).await;
+    assert_eq!((kept().await, leapt().await), ((false, true), false));
+    cancel.cancel();
+    worker.await.unwrap();
+}
+
+/// A call that is being learnt from when the clock leaps is not taken for one that is over.
+#[tokio::test]
+async fn what_is_being_learnt_while_the_clock_leaps_is_learnt() {
+    let hark = Harness::retaining(RetentionConfig { transcripts_days: Period::Days(30), ..RetentionConfig::default() });
+    hark.clock.set(DateTime::from_timestamp(1_795_341_730, 0).unwrap());
+    held_by_a_leap(&hark.app.engine).await.unwrap();
+    hark.switches.set(Part::Extractor, Fault::Down);
+    hark.deliver(&call("conv_1", NUMBER, SAID)).await;
+    hark.work().await;
+    assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learning");
+    hark.switches.mend(Part::Extractor);
+    hark.later(Duration::days(365));
+    hark.work().await;
+    assert_eq!(hark.get("/v1/conversations/conv_1").await.json["state"], "learnt");
 }

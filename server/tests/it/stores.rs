@@ -1,6 +1,6 @@
 //! Stores that can be taken away: in front of the in-memory ones stands a switch.
 
-use super::switches::{Part, Switches};
+use super::switches::{Fault, Part, Switches};
 use async_trait::async_trait;
 use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
 use hark_core::ram::{RamJobQueue, RamMemoryStore};
@@ -266,9 +266,10 @@ impl MemoryStore for SwitchedMemory {
         holder: &str,
         until: Timestamp,
         now: Timestamp,
+        void_after: Timestamp,
     ) -> Result<Option<Leadership>> {
         self.switches.gate_write(Part::Truth).await?;
-        self.inner.take_lease(name, holder, until, now).await
+        self.inner.take_lease(name, holder, until, now, void_after).await
     }
     async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool> {
         self.switches.gate_write(Part::Truth).await?;
@@ -317,6 +318,9 @@ impl MemoryStore for SwitchedMemory {
         changes: &[Change],
     ) -> Result<bool> {
         self.switches.gate_write(Part::Truth).await?;
+        if self.switches.is(Part::Truth, Fault::Outrun) {
+            return Ok(false);
+        }
         self.inner.settle_conflict(scope, known, conflict, changes).await
     }
     async fn conflict(&self, tenant: &TenantId, id: &ConflictId) -> Result<Option<Conflict>> {

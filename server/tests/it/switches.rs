@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Hangs,
     /// It is read, but takes no writes.
     Full,
+    /// Whoever decides about two memories finds that somebody else was faster.
+    Outrun,
     /// It has a defect.
     Panics,
     /// It answers after so long.
@@ -61,13 +63,17 @@ impl Switches {
     }
 
     pub(crate) fn is_full(&self, part: Part) -> bool {
-        self.0.lock().expect("not poisoned").get(&part) == Some(&Fault::Full)
+        self.is(part, Fault::Full)
+    }
+
+    pub(crate) fn is(&self, part: Part, fault: Fault) -> bool {
+        self.0.lock().expect("not poisoned").get(&part) == Some(&fault)
     }
 
     pub(crate) async fn gate(&self, part: Part) -> Result<()> {
         let fault = self.0.lock().expect("not poisoned").get(&part).copied();
         match fault {
-            None | Some(Fault::Full) => Ok(()),
+            None | Some(Fault::Full | Fault::Outrun) => Ok(()),
             Some(Fault::Down) => Err(Error::new(ErrorKind::Unavailable, "test.gate", format!("{part:?} is down"))),
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::Panics) => panic!("{part:?} has a defect"),

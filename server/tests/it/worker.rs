@@ -101,6 +101,51 @@ async fn the_first_question_after_a_call_knows_what_its_turns_mean_unless_nobody
     }
 }
 
+/// Somebody writes to a caller all day long, and is faster each time: no attempt is counted, nothing is buried, and once there is
+/// a gap everything is decided, each pair once.
+#[tokio::test]
+async fn a_lost_race_is_no_failure_unless_it_lasts_longer_than_a_race_can() {
+    let hark = Harness::default();
+    hark.switches.set(Part::Truth, Fault::Outrun);
+    for content in ["Lives in Leeds.", "Has moved to York."] {
+        let told = hark.post("/v1/memories", json!({"user_id": "crm-1", "content": content})).await;
+        assert_eq!(told.status.as_u16(), 201);
+        hark.later(Duration::minutes(1));
+    }
+    let reconciling = async || {
+        let jobs = hark.get("/v1/jobs").await.json["items"].clone();
+        jobs.as_array().unwrap().iter().filter(|job| job["name"] == "reconcile_memories").cloned().collect::<Vec<_>>()
+    };
+    for _ in 0..90 {
+        hark.work().await;
+        hark.later(Duration::minutes(15));
+    }
+    for job in reconciling().await {
+        assert_eq!((&job["state"], &job["attempts"]), (&json!("retrying"), &json!(0)), "{job}");
+        assert!(job["last_error"].as_str().unwrap().contains("changed by somebody else"), "{job}");
+    }
+    assert_eq!(reconciling().await.len(), 2, "either may be the one to decide");
+    assert_eq!(hark.get("/v1/conflicts").await.json["items"], json!([]));
+
+    hark.switches.mend(Part::Truth);
+    assert!(hark.work().await > 0);
+    assert_eq!((reconciling().await, &queue(&hark).await["dead"]), (Vec::new(), &json!(0)));
+    let decided = hark.get("/v1/conflicts").await.json["items"].clone();
+    assert_eq!((decided.as_array().unwrap().len(), &decided[0]["resolution"]), (1, &json!("superseded")), "{decided}");
+
+    // What loses races for more than a day is no race.
+    hark.switches.set(Part::Truth, Fault::Outrun);
+    hark.post("/v1/memories", json!({"user_id": "crm-1", "content": "Has moved to Hull."})).await;
+    hark.work().await;
+    hark.later(Duration::hours(25));
+    for _ in 0..5 {
+        assert_eq!(queue(&hark).await["dead"], 0);
+        hark.work().await;
+        hark.later(Duration::minutes(10));
+    }
+    assert_eq!(queue(&hark).await["dead"], 1);
+}
+
 #[tokio::test]
 async fn what_no_attempt_can_mend_is_buried_at_once_with_its_reason() {
     let hark = Harness::default();

@@ -13,17 +13,19 @@ pub(super) async fn take(
     holder: &str,
     until: Timestamp,
     now: Timestamp,
+    void_after: Timestamp,
 ) -> Result<Option<Leadership>, Fault> {
     let taken: Option<Option<String>> = sqlx::query_scalar(
         "INSERT INTO leases (name, holder, held_until) VALUES (?1, ?2, ?3)
          ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
-         WHERE held_until <= ?4
+         WHERE held_until <= ?4 OR held_until > ?5
          RETURNING progress",
     )
     .bind(name)
     .bind(holder)
     .bind(micros(until))
     .bind(micros(now))
+    .bind(micros(void_after))
     .fetch_optional(&db.writer)
     .await?;
     Ok(taken.map(|progress| Leadership { progress }))

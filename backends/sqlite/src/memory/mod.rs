@@ -297,8 +297,9 @@ impl MemoryStore for SqliteMemory {
         holder: &str,
         until: Timestamp,
         now: Timestamp,
+        void_after: Timestamp,
     ) -> Result<Option<Leadership>> {
-        self.db.named("sqlite.take_lease", leases::take(&self.db, name, holder, until, now).await)
+        self.db.named("sqlite.take_lease", leases::take(&self.db, name, holder, until, now, void_after).await)
     }
 
     async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool> {

@@ -16,6 +16,7 @@ pub use bench::judge_pair;
 pub use config::{JudgeChoice, ReconcileConfig};
 pub use resolve::Decision;
 
+use super::turns::ATTEMPTS;
 use super::{Ingest, confirm};
 use crate::job::{JobPayload, ReconcileMemories, SummariseUser};
 use crate::store::NewJob;
@@ -28,9 +29,6 @@ use settle::Outcome;
 
 /// Memories one job reconciles, so that an import of a thousand is not one long job.
 const BATCH: usize = 50;
-
-/// How often a pair is looked at anew when somebody else changes it at the same time.
-const ATTEMPTS: usize = 4;
 
 /// What reconciling has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,8 +48,8 @@ impl Ingest {
     /// decided is not decided again. Memories that are gone or no longer active are left alone.
     ///
     /// # Errors
-    /// What the stores say; `Conflict`, worth another attempt, when somebody else kept changing the same memories. A
-    /// failing model is no error: rules stand in.
+    /// What the stores say; [`Error::is_lost_race`] when somebody else kept changing the same memories: what was decided
+    /// until then stays, and the rest is worth another attempt. A failing model is no error: rules stand in.
     pub async fn reconcile(&self, scope: &Scope, ids: &[MemoryId]) -> Result<Reconciled> {
         let mut done = Reconciled::default();
         if !self.reconcile.enabled {
@@ -120,6 +118,7 @@ impl Ingest {
         footing: Footing,
         (old, new): (&MemoryId, &MemoryId),
     ) -> Result<Option<Conflict>> {
+        let _turn = self.turns.of(scope).await;
         for _ in 0..ATTEMPTS {
             let (Some(old), Some(new)) = (self.standing(scope, old).await?, self.standing(scope, new).await?) else {
                 return Ok(None);

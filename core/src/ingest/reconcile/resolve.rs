@@ -1,8 +1,9 @@
 //! Somebody decides, or takes a decision back.
 
 use super::settle::gives_way;
-use super::{ATTEMPTS, contended, report};
+use super::{contended, report};
 use crate::ingest::Ingest;
+use crate::ingest::turns::ATTEMPTS;
 use crate::job::{JobPayload, SummariseUser};
 use crate::{
     Change, Conflict, ConflictId, ConflictState, Error, ErrorKind, JudgedBy, Memory, MemoryId, Resolution, Result,
@@ -40,6 +41,7 @@ impl Ingest {
                 return Err(Error::new(ErrorKind::Conflict, "conflicts.resolve", why));
             }
             let scope = Scope { tenant: tenant.clone(), caller: known.caller.clone() };
+            let _turn = self.turns.of(&scope).await;
             let ends = [known.old.clone(), known.new.clone()];
             let found = self.engine.memory.memories(&scope, &ends).await?;
             let [old, new] = &found[..] else { return Ok(None) };

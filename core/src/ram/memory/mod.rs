@@ -341,8 +341,9 @@ impl MemoryStore for RamMemoryStore {
         holder: &str,
         until: Timestamp,
         now: Timestamp,
+        void_after: Timestamp,
     ) -> Result<Option<Leadership>> {
-        Ok(self.state().leases.take(name, holder, until, now))
+        Ok(self.state().leases.take(name, holder, until, now, void_after))
     }
 
     async fn keep_lease(&self, name: &str, holder: &str, until: Timestamp, progress: Option<&str>) -> Result<bool> {

@@ -120,9 +120,16 @@ struct Held {
 pub(super) struct Leases(BTreeMap<String, Held>);
 
 impl Leases {
-    pub(super) fn take(&mut self, name: &str, holder: &str, until: Timestamp, now: Timestamp) -> Option<Leadership> {
+    pub(super) fn take(
+        &mut self,
+        name: &str,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+        void_after: Timestamp,
+    ) -> Option<Leadership> {
         let known = self.0.get(name);
-        if known.is_some_and(|held| held.until.is_some_and(|until| now < until)) {
+        if known.is_some_and(|held| held.until.is_some_and(|until| now < until && until <= void_after)) {
             return None;
         }
         let progress = known.and_then(|held| held.progress.clone());

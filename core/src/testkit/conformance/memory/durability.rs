@@ -156,15 +156,15 @@ pub async fn leases_and_uses_of_links_survive_reopening(place: Place<'_>) {
     store.put_links(&one, std::slice::from_ref(&link)).await.must();
     let used = LinkUse { id: link.id.clone(), known: None, weight: 0.95, used_at: after(5) };
     store.use_links(&one, &[used]).await.must();
-    store.take_lease("work", "one", after(60), start()).await.must().must();
+    store.take_lease("work", "one", after(60), start(), after(999)).await.must().must();
     assert!(store.keep_lease("work", "one", after(60), Some("half")).await.must());
     place.close(store).await;
 
     let store = place.open().await;
     let used = Link { weight: 0.95, used_at: Some(after(5)), ..link };
     assert_eq!(store.links(&one, &memory_ids(&["mem_2"])).await.must(), [used]);
-    assert_eq!(store.take_lease("work", "two", after(99), after(59)).await.must(), None);
-    let taken = store.take_lease("work", "two", after(99), after(60)).await.must().must();
+    assert_eq!(store.take_lease("work", "two", after(99), after(59), after(999)).await.must(), None);
+    let taken = store.take_lease("work", "two", after(99), after(60), after(999)).await.must().must();
     assert_eq!(taken.progress.as_deref(), Some("half"));
     place.close(store).await;
 }

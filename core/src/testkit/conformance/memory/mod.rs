@@ -153,6 +153,7 @@ macro_rules! memory_store_suite {
                 a_use_of_a_link_counts_once_for_all_who_read_it,
                 only_links_that_were_not_used_since_are_pruned,
                 a_lease_is_held_until_it_runs_out,
+                a_lease_that_a_clock_ahead_has_noted_is_void,
                 a_lease_is_kept_by_its_holder_with_how_far_it_has_come,
                 a_lease_that_was_given_back_is_free,
                 racing_for_a_lease_one_gets_it,

@@ -182,47 +182,76 @@ pub async fn only_links_that_were_not_used_since_are_pruned(store: Arc<dyn Memor
     assert_eq!(now(&*store, &one, "mem_2").await, [manual]);
 }
 
+/// Nobody holds a lease for so many seconds.
+const FAR: i64 = 100_000;
+
 /// "If nobody holds it, or whoever held it let it run out."
 pub async fn a_lease_is_held_until_it_runs_out(store: Arc<dyn MemoryStore>) {
     let free = Some(Leadership { progress: None });
-    assert_eq!(store.take_lease("work", "one", after(60), start()).await.must(), free);
+    assert_eq!(store.take_lease("work", "one", after(60), start(), after(FAR)).await.must(), free);
     for holder in ["two", "one"] {
-        assert_eq!(store.take_lease("work", holder, after(99), after(59)).await.must(), None, "{holder}");
-        assert_eq!(store.take_lease("work", holder, after(99), after(-999)).await.must(), None, "the clock went back");
+        assert_eq!(store.take_lease("work", holder, after(99), after(59), after(FAR)).await.must(), None, "{holder}");
+        assert_eq!(
+            store.take_lease("work", holder, after(99), after(-999), after(FAR)).await.must(),
+            None,
+            "the clock went back"
+        );
     }
-    assert_eq!(store.take_lease("other work", "two", after(60), start()).await.must(), free);
-    assert_eq!(store.take_lease("work", "two", after(120), after(60)).await.must(), free);
+    assert_eq!(store.take_lease("other work", "two", after(60), start(), after(FAR)).await.must(), free);
+    assert_eq!(store.take_lease("work", "two", after(120), after(60), after(FAR)).await.must(), free);
     assert!(!store.keep_lease("work", "one", after(999), Some("x")).await.must(), "it is another's");
-    assert_eq!(store.take_lease("work", "three", after(200), after(120)).await.must(), free, "and as it was");
+    assert_eq!(
+        store.take_lease("work", "three", after(200), after(120), after(FAR)).await.must(),
+        free,
+        "and as it was"
+    );
+}
+
+/// "Or it is said to be held beyond `void_after`": how far its holder has come stays, and it is its holder's no more.
+pub async fn a_lease_that_a_clock_ahead_has_noted_is_void(store: Arc<dyn MemoryStore>) {
+    const YEAR: i64 = 365 * 86_400;
+    store.take_lease("work", "one", after(YEAR + 60), after(YEAR), after(YEAR + FAR)).await.must().must();
+    assert!(store.keep_lease("work", "one", after(YEAR + 60), Some("half")).await.must());
+    let ends = after(YEAR + 60);
+    assert_eq!(store.take_lease("work", "two", after(60), start(), ends).await.must(), None, "not beyond it");
+    let void_after = ends - chrono::Duration::microseconds(1);
+    let taken = store.take_lease("work", "two", after(60), start(), void_after).await.must().must();
+    assert_eq!(taken.progress.as_deref(), Some("half"));
+    assert!(!store.keep_lease("work", "one", after(YEAR + 60), None).await.must());
+    assert_eq!(store.take_lease("work", "three", after(90), after(59), after(FAR)).await.must(), None, "held as ever");
 }
 
 /// "Sets until when the lease is held, and how far its holder has come", run out or not, until another has taken it.
 pub async fn a_lease_is_kept_by_its_holder_with_how_far_it_has_come(store: Arc<dyn MemoryStore>) {
     assert!(!store.keep_lease("work", "one", after(60), None).await.must(), "nobody has taken it");
-    store.take_lease("work", "one", after(60), start()).await.must().must();
+    store.take_lease("work", "one", after(60), start(), after(FAR)).await.must().must();
     assert!(store.keep_lease("work", "one", after(120), Some("page 1")).await.must());
-    assert_eq!(store.take_lease("work", "two", after(200), after(119)).await.must(), None);
+    assert_eq!(store.take_lease("work", "two", after(200), after(119), after(FAR)).await.must(), None);
     assert!(store.keep_lease("work", "one", after(30), Some("page 2 'x'; --")).await.must(), "shorter, too");
     assert!(store.keep_lease("work", "one", after(30), Some("page 2 'x'; --")).await.must());
-    let taken = store.take_lease("work", "two", after(200), after(30)).await.must().must();
+    let taken = store.take_lease("work", "two", after(200), after(30), after(FAR)).await.must().must();
     assert_eq!(taken.progress.as_deref(), Some("page 2 'x'; --"));
     assert!(store.keep_lease("work", "two", after(200), None).await.must());
-    let taken = store.take_lease("work", "three", after(300), after(200)).await.must().must();
+    let taken = store.take_lease("work", "three", after(300), after(200), after(FAR)).await.must().must();
     assert_eq!(taken.progress, None, "it was done");
 }
 
 /// "Gives the lease back, for anybody to take; how far its holder has come stays noted."
 pub async fn a_lease_that_was_given_back_is_free(store: Arc<dyn MemoryStore>) {
     store.release_lease("work", "one").await.must();
-    store.take_lease("work", "one", after(60), start()).await.must().must();
+    store.take_lease("work", "one", after(60), start(), after(FAR)).await.must().must();
     assert!(store.keep_lease("work", "one", after(60), Some("half")).await.must());
     store.release_lease("work", "two").await.must();
-    assert_eq!(store.take_lease("work", "two", after(60), start()).await.must(), None, "only by its holder");
+    assert_eq!(
+        store.take_lease("work", "two", after(60), start(), after(FAR)).await.must(),
+        None,
+        "only by its holder"
+    );
     for _ in 0..2 {
         store.release_lease("work", "one").await.must();
     }
     assert!(!store.keep_lease("work", "one", after(60), None).await.must(), "given back is given back");
-    let taken = store.take_lease("work", "two", after(60), start()).await.must().must();
+    let taken = store.take_lease("work", "two", after(60), start(), after(FAR)).await.must().must();
     assert_eq!(taken.progress.as_deref(), Some("half"));
 }
 
@@ -231,7 +260,7 @@ pub async fn racing_for_a_lease_one_gets_it(store: Arc<dyn MemoryStore>) {
     for round in 0..5 {
         let taken = race(8, |index| {
             let (store, from, to) = (store.clone(), after(round * 60), after(round * 60 + 60));
-            async move { store.take_lease("work", &format!("{round}.{index}"), to, from).await.must().is_some() }
+            async move { store.take_lease("work", &format!("{round}.{index}"), to, from, after(FAR)).await.must().is_some() }
         });
         assert_eq!(taken.await.into_iter().filter(|taken| *taken).count(), 1, "round {round}");
     }
