@@ -9,12 +9,13 @@ use crate::elevenlabs::initiation::Beginning;
 use crate::elevenlabs::lenient::Object;
 use crate::elevenlabs::variables::{self, InitiationData};
 use crate::elevenlabs::wire::{self, Envelope};
+use crate::middleware::limits::Unserved;
 use crate::middleware::signature::Signed;
 use crate::tenant::TenantApp;
-use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use hark_core::recall::Introduction;
 use hark_core::receipts::Note;
 use hark_core::store::Accepted;
@@ -36,15 +37,28 @@ use utoipa::ToSchema;
     request_body = CallBegins,
     responses((status = 200, body = InitiationData), (status = 401, body = super::error::ProblemBody))
 )]
-pub async fn conversation_initiation(app: TenantApp, body: Body) -> Json<InitiationData> {
+pub async fn conversation_initiation(
+    app: TenantApp,
+    unserved: Option<Extension<Unserved>>,
+    body: Body,
+) -> Json<InitiationData> {
     let started = Instant::now();
+    if unserved.is_some() {
+        // Neither read nor kept: this answer is for when there is no room for any of that.
+        return told((variables::neutral(&app), "unserved"), started);
+    }
     let answer_by = started + app.settings.initiation_budget.min(app.recall.initiation_budget());
     let reading = read_body(body, app.settings.http.tools_body_limit_bytes);
-    let (data, result) = match tokio::time::timeout_at(answer_by, reading).await {
+    let answer = match tokio::time::timeout_at(answer_by, reading).await {
         Ok(Ok(body)) => begin(&app, &body, answer_by).await,
         Ok(Err(_)) => (variables::neutral(&app), "unreadable"),
         Err(_) => late(&app),
     };
+    told(answer, started)
+}
+
+/// Counts and logs an answer.
+fn told((data, result): (InitiationData, &'static str), started: Instant) -> Json<InitiationData> {
     metrics::counter!("hark_initiation_total", "result" => result).increment(1);
     tracing::info!(result, user_id = data.user_id, took_ms = started.elapsed().as_secs_f64() * 1e3, "initiation");
     Json(data)

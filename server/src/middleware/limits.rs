@@ -98,13 +98,19 @@ impl Limits {
     }
 }
 
-/// Sheds a request there is no place for, and gives up one that takes too long.
+/// That a call that begins is not looked into: it comes too often, or there is too much to do. It is answered all the same,
+/// with neutral values, once its key is known to be right: any other answer could end the call in its first second.
+#[derive(Debug, Clone, Copy)]
+pub struct Unserved;
+
+/// Sheds a request there is no place for, and gives up one that takes too long. A call that begins is let through as
+/// [`Unserved`] instead.
 ///
 /// # Errors
 /// 503.
 pub async fn bear(
     State((app, group)): State<(App, RouteGroup)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let place = match group {
@@ -112,10 +118,14 @@ pub async fn bear(
         RouteGroup::Api => Some(&app.limits.requests),
         RouteGroup::Events | RouteGroup::Operations => None,
     };
-    let _held = place.map(Semaphore::try_acquire).transpose().map_err(|_| {
+    let held = place.map(Semaphore::try_acquire).transpose();
+    if held.is_err() {
         count(group, "overload");
-        Problem::overloaded()
-    })?;
+        if group != RouteGroup::Webhooks {
+            return Err(Problem::overloaded());
+        }
+        request.extensions_mut().insert(Unserved);
+    }
     let answer = tokio::time::timeout(app.settings.limits.request_timeout, next.run(request)).await;
     answer.map_err(|_| {
         count(group, "timeout");
@@ -123,16 +133,23 @@ pub async fn bear(
     })
 }
 
-/// Lets a request through that does not come too often, by its address and by its key. Stands behind authentication.
+/// Lets a request through that does not come too often, by its address and by its key; a call that begins too often as
+/// [`Unserved`]. Stands behind authentication.
 pub async fn within_rate(
     State((app, group)): State<(App, RouteGroup)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Response> {
     let (address, principal) = (request.extensions().get().copied(), request.extensions().get::<Principal>());
     let Some(rate) = rate(&app, group, address, principal).await else { return Ok(next.run(request).await) };
     if let Err(reason) = rate.verdict {
         count(group, reason);
+        if group == RouteGroup::Webhooks {
+            request.extensions_mut().insert(Unserved);
+            let mut answer = next.run(request).await;
+            rate.tell(answer.headers_mut());
+            return Ok(answer);
+        }
         let mut refused = rate.problem().into_response();
         rate.tell(refused.headers_mut());
         return Err(refused);

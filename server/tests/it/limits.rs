@@ -113,16 +113,33 @@ async fn who_tries_keys_is_stopped_and_who_holds_a_real_one_behind_the_same_addr
     assert_eq!(hark.ask_from(here, KEY).await.status.as_u16(), 200);
 }
 
+/// Once the key is right, a call that begins hears 200 with every variable, whatever the limits say.
 #[tokio::test]
-async fn a_call_too_many_is_refused_before_it_begins() {
+async fn a_call_too_many_begins_all_the_same_and_is_told_nothing() {
     let hark = limited(|limits| limits.webhooks = Some(Quota { per_minute: 60, burst: 2 }));
-    for n in 0..2 {
-        let begun = hark.post("/webhooks/conversation-initiation", ringing(&format!("conv_{n}"), "+4930111111")).await;
+    hark.learn(&call("conv_0", "+4930111111", &["The parcel never arrived."])).await;
+    hark.later(Duration::minutes(1));
+    let rings = |n: usize| ringing(&format!("conv_{n}"), "+4930111111");
+    for n in 1..=2 {
+        let begun = hark.post("/webhooks/conversation-initiation", rings(n)).await;
         assert_eq!(begun.status.as_u16(), 200);
+        assert_eq!(begun.json["dynamic_variables"]["memory_is_returning"], true);
     }
-    hark.post("/webhooks/conversation-initiation", ringing("conv_3", "+4930111111"))
-        .await
-        .is_problem(429, "rate_limited");
+    let neutral = hark.post("/webhooks/conversation-initiation", ringing("conv_9", "nobody")).await;
+    let beyond = hark.post("/webhooks/conversation-initiation", rings(3)).await;
+    assert_eq!((beyond.status.as_u16(), rates(&beyond)[1]), (200, 0));
+    assert_eq!((&beyond.json["dynamic_variables"]["memory_user_id"], &beyond.json), (&json!(""), &neutral.json));
+    let path = "/webhooks/conversation-initiation";
+    let wrong = hark.with_key("wrong", Method::POST, path, rings(4).to_string()).await;
+    assert_eq!(wrong.status.as_u16(), 401, "the key is looked at first");
+    let metrics = hark.get("/metrics").await.text;
+    for line in [r#"hark_limited_total{routes="webhooks",reason="key"}"#, r#"hark_initiation_total{result="unserved"}"#]
+    {
+        assert!(metrics.contains(line), "{metrics}");
+    }
+    // The call itself is not lost for it: the tool finds the caller, and what is said is learnt.
+    let hit = hark.ask(json!({"query": "parcel", "conversation_id": "conv_3", "caller_id": "+4930111111"})).await;
+    assert_eq!(hit["memories"].as_array().unwrap().len(), 1, "{hit}");
 }
 
 #[tokio::test]
@@ -195,10 +212,18 @@ async fn what_can_be_asked_again_is_shed_and_an_event_and_an_operator_are_not() 
         hark.deliver(&ended),
     );
     assert_eq!((first.status.as_u16(), event.status.as_u16()), (200, 200), "{}", event.text);
-    for shed in [second, begun] {
-        shed.is_problem(503, "overloaded");
-        assert_eq!(shed.headers["retry-after"], "1");
-    }
+    second.is_problem(503, "overloaded");
+    assert_eq!(second.headers["retry-after"], "1");
+    // A call that begins has no second try.
+    let told = &begun.json["dynamic_variables"];
+    assert_eq!((begun.status.as_u16(), &told["memory_user_id"]), (200, &json!("")), "{}", begun.text);
+    assert_eq!(told.as_object().unwrap().len(), 8);
+    let path = "/webhooks/conversation-initiation";
+    let (_, stranger) = tokio::join!(
+        hark.post("/tools/memory-query", question.clone()),
+        hark.with_key("wrong", Method::POST, path, ringing("conv_3", "+4930111111").to_string()),
+    );
+    assert_eq!(stranger.status.as_u16(), 401);
     let (first, second, admin) =
         tokio::join!(hark.get("/v1/users"), hark.get("/v1/conversations"), hark.get("/v1/keys"));
     assert_eq!((first.status.as_u16(), admin.status.as_u16()), (200, 200), "{}", admin.text);
