@@ -87,7 +87,7 @@ impl DataDir {
 
     fn hold(path: &Path) -> Result<Self> {
         let unusable = |what: &str, e: io::Error| {
-            let remedy = "check its owner and permissions, or choose another with server.data_dir";
+            let remedy = remedy(e.kind());
             Error::config(format!("data folder {}: {what}: {e}; {remedy}", path.display())).with_source(e)
         };
         make_private(path).map_err(|e| unusable("cannot be made", e))?;
@@ -114,6 +114,56 @@ impl DataDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// What a start failed with, and the folder, the cause and the remedy where the disk is the reason. Backends say that
+    /// something could not be read or written, each in its own words, and seldom why.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        self.explain_by(error, || self.probe())
+    }
+
+    fn explain_by(&self, error: Error, probe: impl FnOnce() -> io::Result<()>) -> Error {
+        if !matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Config | ErrorKind::Internal) {
+            return error;
+        }
+        let cause = match probe() {
+            Err(e) if is_of_the_disk(e.kind()) => e,
+            _ => return error,
+        };
+        let what =
+            format!("{}; data folder {}: {cause}; {}", error.context(), self.path.display(), remedy(cause.kind()));
+        Error::new(ErrorKind::Unavailable, error.operation(), what).retriable(false).with_source(error)
+    }
+
+    /// Writes as much as a start needs at the least, and takes it away again.
+    fn probe(&self) -> io::Result<()> {
+        let path = self.path.join("probe.new");
+        let written =
+            private(OpenOptions::new().create(true).truncate(true)).write(true).open(&path).and_then(|mut file| {
+                file.write_all(&vec![0; PROBE])?;
+                file.sync_all()
+            });
+        std::fs::remove_file(&path).ok();
+        written
+    }
+}
+
+/// Bytes: the schema of an empty database, its log, and empty indexes.
+const PROBE: usize = 1 << 20;
+
+fn is_of_the_disk(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+/// What to do where something cannot be written.
+fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room on that disk and start again (docs/operations/incidents.md, disk full), or choose another with \
+             server.data_dir"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "mount it to be written to, or choose another with server.data_dir",
+        _ => "check its owner and permissions, or choose another with server.data_dir",
+    }
 }
 
 /// Makes a folder, and those above it, for its owner only; one that is there stays as it is.
@@ -138,9 +188,11 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 /// `Unavailable`, naming the file.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
     let unwritable = |e: io::Error| {
-        Error::new(ErrorKind::Unavailable, "data_dir.write", format!("cannot write {}: {e}", path.display()))
-            .retriable(false)
-            .with_source(e)
+        let context = match is_of_the_disk(e.kind()) {
+            true => format!("cannot write {}: {e}; {}", path.display(), remedy(e.kind())),
+            false => format!("cannot write {}: {e}", path.display()),
+        };
+        Error::new(ErrorKind::Unavailable, "data_dir.write", context).retriable(false).with_source(e)
     };
     let temporary = path.with_extension("new");
     // Left by a process that was killed; we hold the folder's lock, so it is nobody's.
@@ -174,6 +226,35 @@ pub(crate) fn warn_if_open(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_that_failed_for_the_disk_says_where_why_and_what_to_do() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataDir::open(parent.path()).unwrap();
+        let failed = |kind| Error::new(kind, "sqlite.open", "disk input or output failed");
+        for (cause, remedy) in [
+            (io::ErrorKind::StorageFull, "make room on that disk"),
+            (io::ErrorKind::QuotaExceeded, "make room on that disk"),
+            (io::ErrorKind::ReadOnlyFilesystem, "mount it to be written to"),
+        ] {
+            let told = folder.explain_by(failed(ErrorKind::Unavailable), || Err(cause.into()));
+            for part in ["disk input or output failed", &parent.path().display().to_string(), remedy] {
+                assert!(told.context().contains(part), "{told}");
+            }
+            assert!(!told.is_retriable());
+        }
+        let as_it_was = |kind, probed: io::Result<()>| folder.explain_by(failed(kind), || probed).context().to_owned();
+        for (kind, probed) in [
+            (ErrorKind::Unavailable, Ok(())),
+            (ErrorKind::Unavailable, Err(io::ErrorKind::PermissionDenied.into())),
+            // Damage has a remedy of its own.
+            (ErrorKind::Corrupt, Err(io::ErrorKind::StorageFull.into())),
+        ] {
+            assert_eq!(as_it_was(kind, probed), "disk input or output failed");
+        }
+        assert_eq!(folder.explain(failed(ErrorKind::Unavailable)).context(), "disk input or output failed");
+        assert!(std::fs::read_dir(parent.path()).unwrap().all(|entry| entry.unwrap().file_name() == LOCK));
+    }
 
     #[test]
     fn the_folder_is_private_and_used_by_one_at_a_time() {

@@ -23,21 +23,24 @@ impl Lifecycle {
 
     /// Waits for the first SIGTERM or SIGINT, or for somebody to cancel.
     pub async fn stop_requested(&self) {
+        let mut signals = Signals::listen();
         tokio::select! {
             () = self.soft.cancelled() => {}
-            signal = signal() => tracing::info!(signal, "stopping"),
+            signal = signals.next() => tracing::info!(signal, "stopping"),
         }
     }
 
     /// Stops everything: softly, then after `grace`, or at a second signal, hard. Answers whether everything
     /// finished by itself.
     pub async fn stop(&self, grace: Duration) -> bool {
+        // Before anybody can see that it is stopping: who asks again from then on is heard.
+        let mut signals = Signals::listen();
         self.soft.cancel();
         self.tasks.close();
         tokio::select! {
             () = self.tasks.wait() => return true,
             () = tokio::time::sleep(grace) => tracing::warn!("the grace is over, ending what still runs"),
-            signal = signal() => tracing::warn!(signal, "asked again, ending what still runs"),
+            signal = signals.next() => tracing::warn!(signal, "asked again, ending what still runs"),
         }
         self.hard.cancel();
         self.tasks.wait().await;
@@ -45,29 +48,49 @@ impl Lifecycle {
     }
 }
 
-/// The next signal that asks this process to end.
+/// The signals that ask this process to end, from the moment this is made.
 #[cfg(unix)]
-async fn signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    // Without a handler the signal would end the process at once; there is then nothing to wait for.
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be listened to; stopping will not be graceful");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+struct Signals(Option<[tokio::signal::unix::Signal; 2]>);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(terminate), Ok(interrupt)) => Self(Some([terminate, interrupt])),
+            // Without a handler the signal would end the process at once; there is then nothing to wait for.
+            _ => {
+                tracing::warn!("signals cannot be listened to; stopping will not be graceful");
+                Self(None)
+            }
+        }
+    }
+
+    async fn next(&mut self) -> &'static str {
+        let Some([terminate, interrupt]) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
     }
 }
 
-/// The next signal that asks this process to end.
+/// The signals that ask this process to end.
 #[cfg(not(unix))]
-async fn signal() -> &'static str {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return std::future::pending().await;
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
     }
-    "Ctrl-C"
+
+    async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return std::future::pending().await;
+        }
+        "Ctrl-C"
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// How often what models cost and what agents were told is kept: a killed process loses so much of it at the most.
 const KEEP: Duration = Duration::from_secs(5);
 
+/// How long the backends may take to be closed: a store that hangs must not keep the process for ever.
+const CLOSING: Duration = Duration::from_secs(10);
+
 /// What is to be started.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
@@ -85,7 +88,7 @@ impl Running {
             entropy: Arc::new(SystemEntropy),
             vault: Some(Vault::new(keyring.clone(), Arc::new(SystemEntropy))),
         };
-        let mut backends = Backends::open(&plan, registry, &around).await?;
+        let mut backends = Backends::open(&plan, registry, &around).await.map_err(|e| folder.explain(e))?;
         let configured = Configured { loaded, plan: &plan, registry };
         let secrets = (&credentials, keyring);
         let app = match wire(&configured, &mut backends, &around, secrets, metrics, &start).await {
@@ -93,7 +96,7 @@ impl Running {
             Err(e) => {
                 backends.close().await;
                 // Derived stores set what is damaged aside; what is left to be damaged is the truth.
-                return Err(wiring::damaged(e));
+                return Err(folder.explain(wiring::damaged(e)));
             }
         };
 
@@ -119,12 +122,18 @@ impl Running {
         self.folder.end_restore()
     }
 
-    /// Stops: first softly, after the grace hard; then the backends are closed. The folder is free afterwards.
+    /// Stops: first softly, after the grace, or at a second signal, hard; then the backends are closed, or left alone if that
+    /// takes longer than ten seconds. The folder is free afterwards.
     pub async fn stop(self) {
         let clean = self.lifecycle.stop(self.grace).await;
-        keep(&self.app).await;
-        self.app.recall.keep_uses().await;
-        self.backends.close().await;
+        let closing = async {
+            keep(&self.app).await;
+            self.app.recall.keep_uses().await;
+            self.backends.close().await;
+        };
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!("the backends do not answer and are left as they are; what was acknowledged is kept");
+        }
         tracing::info!(clean, "stopped");
     }
 }
@@ -288,6 +297,52 @@ mod tests {
 
         first.stop().await;
         Running::start(&loaded(&a, &address), &registry, ALL).await.unwrap().stop().await;
+    }
+
+    /// A disk of its own, for as long as this lives.
+    #[cfg(target_os = "linux")]
+    struct Disk<'a>(&'a Path);
+
+    #[cfg(target_os = "linux")]
+    impl<'a> Disk<'a> {
+        /// `None` where this process may not mount.
+        fn of(at: &'a Path, kibibytes: usize) -> Option<Self> {
+            let size = format!("size={kibibytes}k");
+            let mounted =
+                std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
+            mounted.is_ok_and(|mounted| mounted.status.success()).then_some(Self(at))
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    impl Drop for Disk<'_> {
+        fn drop(&mut self) {
+            std::process::Command::new("umount").arg("-l").arg(self.0).output().ok();
+        }
+    }
+
+    /// Whatever step of the start it is that finds no room.
+    #[cfg(target_os = "linux")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn on_a_full_disk_a_start_names_the_folder_the_cause_and_the_remedy() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut registry = Registry::new();
+        hark_sqlite::register(&mut registry);
+        for kibibytes in [4, 8, 16, 32, 64, 96, 128, 256] {
+            let Some(disk) = Disk::of(parent.path(), kibibytes) else {
+                eprintln!("SKIPPED: this process may not mount a small disk; run it as root to have it checked");
+                return;
+            };
+            let folder = parent.path().join("data");
+            let mut sources = loaded(&folder, "127.0.0.1:0");
+            sources.config.roles.memory = "sqlite".into();
+            sources.config.roles.jobs = "sqlite".into();
+            let error = Running::start(&sources, &registry, ALL).await.expect_err("there is no room");
+            for part in [folder.to_str().unwrap(), "No space left on device", "make room on that disk"] {
+                assert!(error.context().contains(part), "{kibibytes} KiB: {error}");
+            }
+            drop(disk);
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -32,6 +32,7 @@ mod receipts;
 mod redaction;
 mod retention;
 mod rotation;
+mod shutdown;
 mod stores;
 mod switched_keys;
 mod switches;
