@@ -81,14 +81,24 @@ impl SqliteKeys {
     }
 
     async fn revoke(&self, tenant: &TenantId, id: &KeyId, now: Timestamp) -> Result<Option<StoredKey>, Fault> {
-        let row =
-            sqlx::query("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE tenant = ? AND id = ? RETURNING *")
-                .bind(micros(now))
-                .bind(tenant.as_str())
-                .bind(id.as_str())
-                .fetch_optional(&self.db.writer)
-                .await?;
-        row.as_ref().map(stored_key).transpose()
+        let mut tx = self.db.begin().await?;
+        let row = sqlx::query("SELECT * FROM keys WHERE tenant = ? AND id = ?")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(mut key) = row.as_ref().map(stored_key).transpose()? else { return Ok(None) };
+        // As columns hold it: the answer says what is kept.
+        key.revoke(Timestamp::from_timestamp_micros(micros(now)).unwrap_or(now));
+        sqlx::query("UPDATE keys SET revoked_at = ?, hash = ?, sealed = ? WHERE id = ?")
+            .bind(key.revoked_at.map(micros))
+            .bind(&key.hash[..])
+            .bind(key.sealed.as_ref().map(Sealed::as_bytes))
+            .bind(id.as_str())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Some(key))
     }
 
     async fn note(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), Fault> {

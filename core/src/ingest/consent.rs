@@ -2,7 +2,10 @@
 
 use super::extract::{self, Extraction};
 use super::{Call, Ingest, Ingested, Outcome, erase};
-use crate::{Consent, Conversation, ConversationState, Error, ErrorKind, Result, Scope, TenantId, UserId};
+use crate::{
+    AuditAction, AuditEntry, AuditId, Consent, Conversation, ConversationState, Error, ErrorKind, Result, Scope,
+    TenantId, UserId,
+};
 
 /// The operation of an error that says that the person does not agree to be remembered.
 pub const NO_CONSENT: &str = "privacy.consent";
@@ -43,9 +46,26 @@ impl Ingest {
             Some(_) | None => user.consent,
         };
         if consent != user.consent {
+            // On record first: broken off in between, it is said twice rather than not at all.
+            self.put_consent_on_record(scope, consent).await?;
             self.set_consent(scope, consent).await?;
         }
         Ok(self.engine.privacy.remembers(consent))
+    }
+
+    async fn put_consent_on_record(&self, scope: &Scope, consent: Consent) -> Result<()> {
+        let engine = &self.engine;
+        let entry = AuditEntry {
+            id: AuditId::new(format!("aud_{}", engine.entropy.hex(16))),
+            at: engine.clock.now(),
+            actor: "call".to_owned(),
+            action: AuditAction::Change,
+            route: "consent".to_owned(),
+            person: Some(engine.vault.person(&scope.tenant, &scope.caller)),
+            object: Some(format!("consent={}", consent.name())),
+            status: 0,
+        };
+        engine.memory.append_audit(&scope.tenant, &[entry]).await
     }
 
     /// Keeps that there was a call and whose, and nothing of what was said: neither transcript nor event. Can be repeated.

@@ -48,7 +48,7 @@ impl KeyStore for RamKeyStore {
     async fn revoke_key(&self, tenant: &TenantId, id: &KeyId, now: Timestamp) -> Result<Option<StoredKey>> {
         let mut keys = locked(&self.0);
         let Some(key) = keys.get_mut(id).filter(|key| key.tenant == *tenant) else { return Ok(None) };
-        key.revoked_at.get_or_insert(now);
+        key.revoke(now);
         Ok(Some(key.clone()))
     }
 

@@ -3,6 +3,7 @@
 use crate::crypt::Sealed;
 use crate::{KeyId, KeyScopes, Page, PageRequest, Result, TenantId, Timestamp};
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// What a kept key opens.
@@ -45,9 +46,9 @@ pub struct StoredKey {
     pub label: String,
     /// What it allows; none for a webhook secret, which only signs.
     pub scopes: KeyScopes,
-    /// A keyed hash of its text and of what it allows.
+    /// A keyed hash of its text and of what it allows; [`StoredKey::spent`] once it is revoked.
     pub hash: [u8; 32],
-    /// The text, of a webhook secret only.
+    /// The text, of a webhook secret only, until it is revoked.
     pub sealed: Option<Sealed>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -72,6 +73,22 @@ impl fmt::Debug for StoredKey {
 }
 
 impl StoredKey {
+    /// Revokes it at `now`, for good: what it was known and checked by goes with it, so that nobody brings it back by taking the
+    /// date away. One that is revoked already stays as it is.
+    pub fn revoke(&mut self, now: Timestamp) {
+        if self.revoked_at.is_none() {
+            self.revoked_at = Some(now);
+            self.hash = Self::spent(&self.hash);
+            self.sealed = None;
+        }
+    }
+
+    /// What is left of a hash of a key that was revoked: enough to tell whoever shows the key why it does not count, and no
+    /// key's hash.
+    pub fn spent(hash: &[u8; 32]) -> [u8; 32] {
+        Sha256::new().chain_update(b"revoked key\0").chain_update(hash).finalize().into()
+    }
+
     /// Whether it opens anything at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
@@ -97,7 +114,7 @@ pub trait KeyStore: fmt::Debug + Send + Sync + 'static {
     /// Every key of a kind that is live at `now`, of all tenants, earliest first.
     async fn live_keys(&self, kind: KeyKind, now: Timestamp) -> Result<Vec<StoredKey>>;
 
-    /// Revokes a tenant's key, at `now`; one that is revoked already stays revoked when it was. Answers how it stands, and
+    /// Revokes a tenant's key at `now`, as [`StoredKey::revoke`] does; one that is revoked already stays revoked when it was. Answers how it stands, and
     /// `None` for one that is not there or another tenant's. When this has answered, [`KeyStore::key`] tells of it.
     async fn revoke_key(&self, tenant: &TenantId, id: &KeyId, now: Timestamp) -> Result<Option<StoredKey>>;
 

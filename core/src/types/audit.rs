@@ -51,7 +51,7 @@ pub struct AuditEntry {
     /// When.
     pub at: Timestamp,
     /// With which key, by its id; `configured` for one of the configuration, `folder` for a command beside the data,
-    /// `schedule` for what was older than it is kept.
+    /// `schedule` for what was older than it is kept, `call` for what a call has said of its caller.
     pub actor: String,
     /// What was done.
     pub action: AuditAction,
@@ -59,7 +59,7 @@ pub struct AuditEntry {
     pub route: String,
     /// About whom, by a keyed hash: an erased person is not named here either.
     pub person: Option<KeyedHash>,
-    /// What it was about beside, by an id of ours; of the schedule the periods.
+    /// What it was about beside, by an id of ours; of the schedule the periods, of a consent what it is now.
     pub object: Option<String>,
     /// How it ended: an HTTP status; of a command 0 if it was done, else 1.
     pub status: u16,

@@ -2,15 +2,20 @@
 
 use super::manifest::{FORMAT, MANIFEST, Manifest, NeededKeys, Part};
 use super::{COPIED, Source, files, manifest};
+use crate::app::Settings;
 use crate::config::Loaded;
 use crate::data_dir::{make_private, write_private};
+use crate::middleware::principal::KeyName;
 use crate::wiring::{Backends, Surroundings};
 use crate::{credentials, keys};
 use hark_core::backend::Registry;
 use hark_core::crypt::Keyring;
-use hark_core::{Error, ErrorKind, Result};
+use hark_core::privacy::{AuditLog, AuditNote};
+use hark_core::store::MemoryStore;
+use hark_core::{AuditAction, Error, ErrorKind, Result};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Copies what cannot be derived into `into`, which must be missing or empty. With `with_keys` the keys and the generated
 /// credentials come along; who has the backup can then read everything. `tell` hears of each step. Broken off, it leaves a
@@ -32,6 +37,9 @@ pub async fn back_up(
     // Before the first byte is read: whoever was erased by then is not in it, and a later ledger has everybody else.
     let created_at = around.clock.now();
     let backends = Backends::open_of(&plan, &COPIED, registry, around).await?;
+    if let Ok(memory) = backends.memory(&plan) {
+        put_on_record(memory, around, with_keys).await;
+    }
     let copied = match backends.sources(&plan) {
         Ok(sources) => copy(&sources, into, tell).await,
         Err(e) => Err(e),
@@ -51,6 +59,23 @@ pub async fn back_up(
     let manifest = describe(into, parts, &keyring, created_at, with_keys).await?;
     manifest::write(&into.join(MANIFEST), "backup", manifest.clone(), &keyring)?;
     Ok(manifest)
+}
+
+/// Everything leaves the house. A truth that cannot be written to is a reason to save it, not to refuse.
+async fn put_on_record(memory: Arc<dyn MemoryStore>, around: &Surroundings<'_>, with_keys: bool) {
+    let log = Arc::new(AuditLog::new(memory, around.clock.clone(), around.entropy.clone()));
+    let note = AuditNote {
+        actor: KeyName::Folder.as_str().to_owned(),
+        action: AuditAction::Export,
+        route: "hark backup".to_owned(),
+        person: None,
+        object: with_keys.then(|| "with keys".to_owned()),
+        status: 0,
+    };
+    log.note(&Settings::default().tenant, note);
+    if let Err(error) = log.flush().await {
+        tracing::warn!(?error, "the backup is not in the audit log");
+    }
 }
 
 async fn copy(sources: &[Source], into: &Path, tell: &(dyn Fn(&str) + Send + Sync)) -> Result<Vec<Part>> {

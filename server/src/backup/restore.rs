@@ -11,7 +11,7 @@ use crate::spaces::OtherSpace;
 use crate::{credentials, keys};
 use hark_core::backend::{OpenContext, Registry};
 use hark_core::crypt::Keyring;
-use hark_core::{Error, ErrorKind, Result, SystemClock, SystemEntropy};
+use hark_core::{AuditAction, Error, ErrorKind, Result, SystemClock, SystemEntropy};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -117,8 +117,13 @@ async fn finish(
         }
         Err(_) => Ok(0),
     };
+    let recorded = match &marked {
+        Ok(_) => running.app.at_the_folder().record(AuditAction::Change, "hark restore", None, None, true).await,
+        Err(_) => Ok(()),
+    };
     running.stop().await;
     let (ledger, erased_again) = marked?;
+    recorded?;
     Ok(Restored { manifest, ledger, erased_again, indexed })
 }
 

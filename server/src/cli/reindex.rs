@@ -4,8 +4,8 @@ use super::output::{Progress, say};
 use crate::config::Loaded;
 use crate::running::{Running, Start};
 use crate::spaces::OtherSpace;
-use hark_core::Result;
 use hark_core::backend::Registry;
+use hark_core::{AuditAction, Result};
 
 pub(super) async fn run(loaded: &Loaded, registry: &Registry, clear: bool) -> Result<()> {
     let start = Start { http: false, worker: false, migrate: true, other_space: OtherSpace::Ignore };
@@ -17,7 +17,10 @@ pub(super) async fn run(loaded: &Loaded, registry: &Registry, clear: bool) -> Re
         Err(error) => Err(error),
     };
     progress.done();
+    let app = running.app.at_the_folder();
+    let recorded = app.record(AuditAction::Change, "hark reindex", None, None, count.is_ok()).await;
     running.stop().await;
     say(format_args!("{} memories reindexed", count?));
+    recorded?;
     Ok(())
 }

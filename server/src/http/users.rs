@@ -170,6 +170,7 @@ pub async fn change(
     }
     if let Some(consent) = change.consent {
         app.ingest.set_consent(&scope, consent).await?;
+        app.touched().object(&format!("consent={}", consent.name()));
     }
     let changed = app.engine.memory.user(&scope).await?.unwrap_or(user);
     detail(&app, &scope, changed).await.map(Json)

@@ -1,7 +1,7 @@
 //! Backup and restore on a real SQLite file: what was remembered is remembered, and whoever was erased stays erased.
 
 use super::backup_home::{Home, NUMBERS, silent};
-use hark_core::{Error, ErrorKind, PageRequest};
+use hark_core::{AuditFilter, Error, ErrorKind, PageRequest};
 use hark_server::backup::restore;
 use std::path::Path;
 
@@ -63,6 +63,11 @@ async fn with_keys_a_backup_needs_nothing_else_and_nobody_else_can_read_it() {
     }
     let running = home.start("new").await.expect("it starts");
     assert_eq!(home.recalls(&running).await, before);
+    let filter = AuditFilter { actor: Some("folder".to_owned()), ..AuditFilter::default() };
+    let app = &running.app;
+    let log = app.engine.memory.audit_log(app.default_tenant(), &filter, &PageRequest::first(9)).await.expect("a log");
+    let lines: Vec<_> = log.items.iter().map(|line| (line.route.as_str(), line.object.as_deref())).collect();
+    assert_eq!(lines, [("hark restore", None), ("hark backup", Some("with keys"))], "it says itself who has what");
     running.stop().await;
 }
 

@@ -29,6 +29,36 @@ async fn a_call_that_says_no_leaves_that_there_was_one_and_no_word() {
     assert!(!kept.to_string().contains("bees") && !exported.contains("bees"), "{kept} {exported}");
 }
 
+/// Whoever changes it, and once however often a call is told of.
+#[tokio::test]
+async fn every_change_of_consent_is_on_record() {
+    let hark = Harness::default();
+    for _ in 0..2 {
+        hark.learn(&saying("conv_1", json!("refused"))).await;
+    }
+    let id = the_user(&hark).await["id"].as_str().unwrap().to_owned();
+    hark.call(Method::PATCH, &format!("/v1/users/{id}"), json!({"consent": "given"})).await;
+    hark.call(Method::PATCH, &format!("/v1/users/{id}"), json!({"shared": false})).await;
+    hark.app.audit.flush().await.unwrap();
+    let log = hark.get(&format!("/v1/audit?user_id={id}&action=change")).await.json["items"].clone();
+    let lines: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| [&line["actor"], &line["route"], &line["object"]].map(Value::clone))
+        .collect();
+    let patched = json!("PATCH /v1/users/{id}");
+    assert_eq!(
+        lines,
+        [
+            [json!("configured"), patched.clone(), Value::Null],
+            [json!("configured"), patched, json!("consent=given")],
+            [json!("call"), json!("consent"), json!("consent=refused")],
+        ],
+        "{log}"
+    );
+}
+
 #[tokio::test]
 async fn one_who_refused_is_a_stranger_to_every_agent_until_they_agree() {
     let hark = Harness::default();

@@ -6,7 +6,8 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use chrono::Duration;
 use hark_core::Clock;
-use hark_core::store::KeyStore;
+use hark_core::ram::RamKeyStore;
+use hark_core::store::{KeyStore, StoredKey};
 use hark_server::access::Authenticator;
 use hark_server::app::Secret;
 use hark_server::elevenlabs::sign;
@@ -70,6 +71,28 @@ async fn a_key_is_shown_once_opens_what_it_says_and_is_listed_without_its_text()
     ] {
         hark.get_as(&wrong, "/v1/users").await.is_problem(401, "key_unknown");
     }
+}
+
+/// Whoever can write to the database, but has no keyring, takes the date of a revocation away.
+#[tokio::test]
+async fn a_revocation_is_not_taken_back_by_taking_its_date_away() {
+    let hark = Harness::default();
+    let (id, text) = hark.key(json!({"scopes": ["read"]})).await;
+    let (secret_id, secret) = hark.secret(json!({})).await;
+    for path in [format!("/v1/keys/{id}"), format!("/v1/webhook-secrets/{secret_id}")] {
+        assert_eq!(hark.with_key(KEY, Method::DELETE, &path, String::new()).await.status.as_u16(), 200);
+    }
+    hark.get_as(&text, "/v1/users").await.is_problem(401, "key_revoked");
+    let back = RamKeyStore::default();
+    for id in [&id, &secret_id] {
+        let kept = hark.keys.key(&id.as_str().into()).await.unwrap().unwrap();
+        back.add_key(&StoredKey { revoked_at: None, ..kept }).await.unwrap();
+    }
+    let configured = hark.app.access.live_secrets().await.secrets.len();
+    let access = Authenticator::new(&hark.app.engine, &hark.app.settings, Some(Arc::new(back)));
+    assert_eq!(access.identify(text.as_bytes()).await.unwrap_err().name(), "key_unknown");
+    assert_eq!(access.live_secrets().await.secrets.len(), configured, "{secret_id} signs nothing");
+    assert_eq!(hark.deliver_as(&secret, &call("conv_1", "+4930111111", &["Hello."])).await.status.as_u16(), 401);
 }
 
 #[tokio::test]

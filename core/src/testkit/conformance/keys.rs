@@ -5,7 +5,7 @@ use crate::store::{KeyKind, KeyStore, StoredKey};
 use crate::testkit::Reopen;
 use crate::testkit::fixtures::{after, start};
 use crate::testkit::suite::{Must, race, walk};
-use crate::{ErrorKind, KeyId, KeyScope, KeyScopes, TenantId};
+use crate::{ErrorKind, KeyId, KeyScope, KeyScopes, TenantId, Timestamp};
 use std::sync::Arc;
 
 /// Runs every behaviour of a [`KeyStore`] as a test of its own. Takes the name of an async function without arguments
@@ -69,6 +69,11 @@ fn secret(tenant: &str, n: u8) -> StoredKey {
         sealed: Some(Sealed::from_bytes(vec![1, n, 0, 255])),
         ..key(tenant, n)
     }
+}
+
+fn revoked_at(at: Timestamp, mut key: StoredKey) -> StoredKey {
+    key.revoke(at);
+    key
 }
 
 fn ids(keys: &[StoredKey]) -> Vec<&str> {
@@ -151,9 +156,14 @@ pub async fn revoking_is_told_at_once_and_stays_as_it_was(store: Arc<dyn KeyStor
     store.add_key(&key("acme", 1)).await.must();
     for at in [after(10), after(20)] {
         let revoked = store.revoke_key(&acme, &KeyId::new("key_01"), at).await.must().must();
-        assert_eq!(revoked, StoredKey { revoked_at: Some(after(10)), ..key("acme", 1) });
+        assert_eq!(revoked, revoked_at(after(10), key("acme", 1)));
         assert_eq!(store.key(&revoked.id).await.must(), Some(revoked));
     }
+    // What could check with it, or know it again, is gone.
+    store.add_key(&secret("acme", 2)).await.must();
+    let revoked = store.revoke_key(&acme, &KeyId::new("whs_02"), after(10)).await.must().must();
+    assert_eq!((revoked.sealed.clone(), revoked.hash), (None, StoredKey::spent(&secret("acme", 2).hash)));
+    assert_eq!(store.key(&revoked.id).await.must(), Some(revoked));
 }
 
 /// "`None` for one that is not there or another tenant's", and nothing changes.
@@ -207,7 +217,7 @@ pub async fn keys_and_their_revocation_survive_reopening(place: &dyn Reopen<dyn 
 
     let store = place.open().await;
     let held = async |id: &str| store.key(&KeyId::new(id)).await.must();
-    assert_eq!(held("key_01").await, Some(StoredKey { revoked_at: Some(after(9)), ..key("acme", 1) }));
+    assert_eq!(held("key_01").await, Some(revoked_at(after(9), key("acme", 1))));
     assert_eq!(held("key_02").await, Some(StoredKey { last_used_at: Some(after(60)), ..key("acme", 2) }));
     assert_eq!(held("whs_03").await, Some(secret("other", 3)));
     place.close(store).await;
