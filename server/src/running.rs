@@ -269,6 +269,7 @@ async fn keep(app: &App) {
 mod tests {
     use super::*;
     use crate::config::{Flags, Sources};
+    use std::io::Write;
     use std::path::Path;
 
     const ALL: Start = Start { http: true, worker: true, migrate: true, other_space: OtherSpace::Refuse };
@@ -330,7 +331,8 @@ mod tests {
         hark_sqlite::register(&mut registry);
         for kibibytes in [4, 8, 16, 32, 64, 96, 128, 256] {
             let Some(disk) = Disk::of(parent.path(), kibibytes) else {
-                eprintln!("SKIPPED: this process may not mount a small disk; run it as root to have it checked");
+                let why = "SKIPPED: this process may not mount a small disk; run it as root to have it checked";
+                writeln!(std::io::stderr(), "{why}").unwrap();
                 return;
             };
             let folder = parent.path().join("data");

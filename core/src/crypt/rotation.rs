@@ -2,7 +2,7 @@
 
 use super::{Purpose, Vault};
 use crate::engine::Engine;
-use crate::store::{Resealed, SealedStore};
+use crate::store::{Resealed, SealedStore, longest_hold};
 use crate::{Error, Result};
 use chrono::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,7 +111,8 @@ pub async fn reseal(engine: &Engine, stores: &[Arc<dyn SealedStore>]) -> Result<
     }
     let holder = engine.entropy.hex(12);
     let now = engine.clock.now();
-    if engine.memory.take_lease(LEASE, &holder, now + PATIENCE, now).await?.is_none() {
+    let (until, void_after) = (now + PATIENCE, longest_hold(now, REST));
+    if engine.memory.take_lease(LEASE, &holder, until, now, void_after).await?.is_none() {
         return Ok(None);
     }
     let mut done = Resealing::default();

@@ -2,7 +2,7 @@
 //! what no longer holds; without turns, jobs of one caller that run at once would lose to each other again and again.
 
 use crate::Scope;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -28,9 +28,7 @@ impl Default for Turns {
 impl Turns {
     /// Waits for this caller's turn, which lasts as long as the guard.
     pub(super) async fn of(&self, scope: &Scope) -> MutexGuard<'_, ()> {
-        let mut hasher = self.hasher.build_hasher();
-        scope.hash(&mut hasher);
-        let lane = usize::try_from(hasher.finish() % TURNS as u64).unwrap_or_default();
+        let lane = usize::try_from(self.hasher.hash_one(scope) % TURNS as u64).unwrap_or_default();
         self.lanes[lane].lock().await
     }
 }

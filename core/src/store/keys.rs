@@ -114,8 +114,9 @@ pub trait KeyStore: fmt::Debug + Send + Sync + 'static {
     /// Every key of a kind that is live at `now`, of all tenants, earliest first.
     async fn live_keys(&self, kind: KeyKind, now: Timestamp) -> Result<Vec<StoredKey>>;
 
-    /// Revokes a tenant's key at `now`, as [`StoredKey::revoke`] does; one that is revoked already stays revoked when it was. Answers how it stands, and
-    /// `None` for one that is not there or another tenant's. When this has answered, [`KeyStore::key`] tells of it.
+    /// Revokes a tenant's key at `now`, as [`StoredKey::revoke`] does; one that is revoked already stays revoked when it was.
+    /// Answers how it stands, and `None` for one that is not there or another tenant's. When this has answered,
+    /// [`KeyStore::key`] tells of it.
     async fn revoke_key(&self, tenant: &TenantId, id: &KeyId, now: Timestamp) -> Result<Option<StoredKey>>;
 
     /// Notes when keys were used, all or none. A use earlier than the last one is ignored, as is a key that is not there.

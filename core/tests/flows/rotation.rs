@@ -62,7 +62,13 @@ async fn a_call_that_fails_on_the_way_loses_nothing_and_the_next_goes_on() {
 async fn one_process_does_it_and_another_goes_on_when_that_one_has_died() {
     let (world, stores, ids) = world(3).await;
     let now = world.clock.now();
-    world.engine.memory.take_lease(LEASE, "another", now + Duration::seconds(60), now).await.unwrap().unwrap();
+    world
+        .engine
+        .memory
+        .take_lease(LEASE, "another", now + Duration::seconds(60), now, now + Duration::hours(1))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(reseal(&world.engine, &stores).await.unwrap(), None);
     assert_eq!(counts(&stores, &ids).await, [3, 0]);
     world.clock.advance(Duration::seconds(61));

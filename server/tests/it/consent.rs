@@ -2,6 +2,7 @@
 
 use super::harness::{Harness, call, ringing};
 use axum::http::Method;
+use chrono::Duration;
 use serde_json::{Value, json};
 
 const NUMBER: &str = "+14155550123";
@@ -37,8 +38,10 @@ async fn every_change_of_consent_is_on_record() {
         hark.learn(&saying("conv_1", json!("refused"))).await;
     }
     let id = the_user(&hark).await["id"].as_str().unwrap().to_owned();
-    hark.call(Method::PATCH, &format!("/v1/users/{id}"), json!({"consent": "given"})).await;
-    hark.call(Method::PATCH, &format!("/v1/users/{id}"), json!({"shared": false})).await;
+    for change in [json!({"consent": "given"}), json!({"shared": false})] {
+        hark.later(Duration::minutes(1));
+        hark.call(Method::PATCH, &format!("/v1/users/{id}"), change).await;
+    }
     hark.app.audit.flush().await.unwrap();
     let log = hark.get(&format!("/v1/audit?user_id={id}&action=change")).await.json["items"].clone();
     let lines: Vec<_> = log

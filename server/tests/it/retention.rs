@@ -66,7 +66,7 @@ async fn the_schedule_removes_what_is_too_old_and_says_so_without_naming_anybody
 
 /// The schedule's own minute, and its hour.
 async fn pass(time: std::time::Duration) {
-    tokio::time::timeout(time, std::future::pending::<()>()).await.unwrap_err();
+    tokio::time::timeout(time, std::future::pending::<()>()).await.expect_err("it never comes");
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn a_clock_a_year_ahead_removes_nothing_until_it_has_stood_for_a_day() {
     hark.later(Duration::days(-365));
     pass(hours).await;
     assert_eq!((kept().await, leapt().await), ((true, true), false));
-    let receipts = hark.get("/v1/conversations/conv_1").await.json["recalls"].clone();
+    let receipts = hark.get("/v1/conversations/conv_1").await.json["receipts"].clone();
     assert_eq!(receipts.as_array().map(Vec::len), Some(1), "{receipts}");
 
     // Ahead for good, or the server was away for so long: after a day it is believed.

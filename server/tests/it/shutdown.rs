@@ -10,10 +10,10 @@ use hark_server::elevenlabs::sign;
 use hark_server::running::{Running, Start};
 use hark_server::spaces::OtherSpace;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 const CHILD: &str = "SHUTDOWN_TEST_SERVES";
 
 /// Far longer than anything here takes, and shorter than the grace that must not be waited for.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(180);
 
 /// The other half of the tests below: what the process they start does. Alone it has nothing to do.
 #[test]
@@ -37,7 +37,7 @@ fn a_process_that_serves_until_it_is_told_to_end() {
         let loaded = Sources::of_process(None, Flags::default()).load().unwrap();
         let start = Start { http: true, worker: true, migrate: true, other_space: OtherSpace::Refuse };
         let running = Running::start(&loaded, &registry, start).await.unwrap();
-        println!("listening: {}", running.address.unwrap());
+        writeln!(std::io::stdout(), "listening: {}", running.address.unwrap()).unwrap();
         running.lifecycle.stop_requested().await;
         running.stop().await;
     });
@@ -46,12 +46,13 @@ fn a_process_that_serves_until_it_is_told_to_end() {
 struct Process {
     child: Child,
     address: SocketAddr,
-    http: reqwest::Client,
+    /// Held, so that it may go on saying things.
+    _said: BufReader<ChildStdout>,
 }
 
 impl Process {
     fn start(data: &Path, grace_secs: u64) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut command = Command::new(std::env::current_exe().expect("a server that answers"));
         command
             .args(["--exact", "shutdown::a_process_that_serves_until_it_is_told_to_end", "--nocapture"])
             .env(CHILD, "1")
@@ -60,54 +61,70 @@ impl Process {
             .env("HARK_SERVER__SHUTDOWN_GRACE_SECS", grace_secs.to_string())
             .env("HARK_AUTH__API_KEYS", json!([KEY]).to_string())
             .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", json!([SECRET]).to_string())
+            // What a process was at when it ended is taken up by the next one so much later.
+            .env("HARK_WORKER__LEASE_SECS", "5")
             .env("HARK_ROLES__EMBEDDER", "none")
             .env("HARK_ROLES__VECTORS", "ram")
             .env("HARK_ROLES__KEYWORDS", "ram")
-            .current_dir(data.parent().unwrap())
+            .current_dir(data.parent().expect("a server that answers"))
             .stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let address = said.find_map(|line| line.split_once("listening: ").and_then(|(_, at)| at.parse().ok())).unwrap();
-        let http = reqwest::Client::builder().no_proxy().timeout(SOON).build().unwrap();
-        Self { child, address, http }
+        let mut child = command.spawn().expect("a server that answers");
+        let mut said = BufReader::new(child.stdout.take().expect("a server that answers"));
+        let mut lines = said.by_ref().lines().map_while(Result::ok);
+        let address =
+            lines.find_map(|line| line.split_once("listening: ")?.1.parse().ok()).expect("a server that answers");
+        Self { child, address, _said: said }
     }
 
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().expect("a server that answers").success());
     }
 
     /// How long it took to end, from `since` on.
     async fn ended(mut self, since: Instant) -> Duration {
-        let status = tokio::task::spawn_blocking(move || self.child.wait().unwrap()).await.unwrap();
+        let status = tokio::task::spawn_blocking(move || self.child.wait().expect("a server that answers"))
+            .await
+            .expect("a server that answers");
         assert!(status.success(), "{status}");
         since.elapsed()
     }
 
+    /// Status and body of an answer.
+    async fn ask(&self, head: &str, body: &[u8]) -> (u16, Value) {
+        let mut stream = TcpStream::connect(self.address).await.expect("a server that answers");
+        let length = body.len();
+        let head = format!("{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(&[head.as_bytes(), body].concat()).await.expect("a server that answers");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("a server that answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a server that answers");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a server that answers");
+        (status, serde_json::from_str(body).expect("a server that answers"))
+    }
+
     async fn get(&self, path: &str) -> Value {
-        let answer = self.http.get(format!("http://{}{path}", self.address)).bearer_auth(KEY).send().await.unwrap();
-        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+        self.ask(&format!("GET {path} HTTP/1.1\r\nauthorization: Bearer {KEY}"), b"").await.1
     }
 
     async fn deliver(&self, event: &Value) {
         let body = event.to_string().into_bytes();
         let signature = sign(&Secret::new(SECRET), SystemClock.now().timestamp(), &body);
-        let request = self.http.post(format!("http://{}/webhooks/post-call", self.address));
-        let answer = request.header("ElevenLabs-Signature", signature).body(body).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), 200);
+        let head = format!("POST /webhooks/post-call HTTP/1.1\r\nElevenLabs-Signature: {signature}");
+        assert_eq!(self.ask(&head, &body).await.0, 200);
     }
 
     /// An event that never arrives whole, and is waited for.
     async fn hang(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let mut stream = TcpStream::connect(self.address).await.expect("a server that answers");
         let signature = sign(&Secret::new(SECRET), SystemClock.now().timestamp(), b"");
         let head = format!(
             "POST /webhooks/post-call HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\nexpect: 100-continue\r\n\
              ElevenLabs-Signature: {signature}\r\n\r\n"
         );
-        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.expect("a server that answers");
         let mut begun = [0; 12];
-        stream.read_exact(&mut begun).await.unwrap();
+        stream.read_exact(&mut begun).await.expect("a server that answers");
         assert_eq!(&begun, b"HTTP/1.1 100", "its body is being read");
         stream
     }
