@@ -1,12 +1,16 @@
 //! A chat model that understands Hark's own questions, without a model.
 
-use crate::ai::by_prompt::{Answer, By, ClassVerdict, Item, Name, Promise, RawJudgement, Sentences, Verdicts, fenced};
+use crate::ai::by_prompt::{
+    Answer, By, ClassVerdict, Item, Name, Promise, RawJudgement, Sentences, Standing, Stands, Together, Verdicts,
+    YesNo, fenced,
+};
 use crate::ai::by_rules::{RuleClassifier, RuleExtractor};
 use crate::ai::{AnswerEnd, ChatAnswer, ChatModel, ChatRequest, Usage};
 use crate::{Candidate, Error, ErrorKind, MemoryKind, Reason, Result, Speaker, Transcript, Turn, Verdict};
 use async_trait::async_trait;
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A chat model that behaves sensibly and costs nothing: it reads the material back out of the prompt, as a model would, and
 /// answers by rules. Extraction and classification are those of `by_rules`; a summary is the first memories; of two
@@ -113,18 +117,36 @@ fn summary(user: &str) -> Result<String> {
     answer(&Sentences { sentences: memories.into_iter().take(3).collect() })
 }
 
+/// The words of two lines that begin with these names.
+fn two(user: &str, names: [&str; 2]) -> Result<[BTreeSet<String>; 2]> {
+    let after = |name: &str| user.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(unread);
+    Ok([words(after(names[0])?), words(after(names[1])?)])
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// Whether two sentences are about one thing and differ in its value.
+fn differ_in_value([one, other]: &[BTreeSet<String>; 2]) -> bool {
+    one != other && one.intersection(other).count() * 2 > one.len().max(other.len())
+}
+
+fn standing(user: &str) -> Result<String> {
+    let outdated = differ_in_value(&two(user, ["note: ", "said later: "])?);
+    answer(&Standing { answer: if outdated { Stands::Outdated } else { Stands::Right } })
+}
+
+fn together(user: &str) -> Result<String> {
+    let excluded = differ_in_value(&two(user, ["1: ", "2: "])?);
+    answer(&Together { answer: if excluded { YesNo::No } else { YesNo::Yes } })
+}
+
 fn judgement(user: &str) -> Result<String> {
     let memories: Vec<Memory> = fenced(user, "memories").ok_or_else(unread)?;
     let [old, new] = &memories[..] else { return Err(unread()) };
-    let words = |memory: &Memory| -> std::collections::BTreeSet<String> {
-        memory.says.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect()
-    };
-    let (old, new) = (words(old), words(new));
-    let same = old.intersection(&new).count() * 2 > old.len().max(new.len());
-    let (verdict, reason) = if old == new {
+    let (verdict, reason) = if words(&old.says) == words(&new.says) {
         (Verdict::Same, Reason::SameStatement)
-    } else if same {
-        (Verdict::Update, Reason::NewerValue)
     } else {
         (Verdict::Unrelated, Reason::DifferentSubject)
     };
@@ -142,6 +164,8 @@ impl ChatModel for RuleBackedChat {
             Some("extraction") => extraction(&request.user)?,
             Some("classification") => classification(&request.user)?,
             Some("summary") => summary(&request.user)?,
+            Some("standing") => standing(&request.user)?,
+            Some("together") => together(&request.user)?,
             Some("judgement") => judgement(&request.user)?,
             _ => {
                 return Err(Error::new(

@@ -1,4 +1,4 @@
-//! How well pairs of memories are told apart with a model: rules where they are certain, else the model, as in ingest.
+//! How well pairs of memories are told apart with a model: rules where they know a pair, else the model, as in ingest.
 
 use crate::Outcome;
 use crate::chat::Counting;
@@ -14,12 +14,13 @@ use std::time::Instant;
 pub(crate) async fn run(chat: Arc<Counting>) -> Outcome {
     let pairs = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../core/tests/labelled/conflicts.json"))?;
     let mut judged: HashMap<String, (Judgement, Judgement, JudgedBy)> = HashMap::new();
+    let config = ReconcileConfig::default();
     let started = Instant::now();
     for pair in &pairs {
         let statements = (&pair.old.statement(), &pair.new.statement());
         // As for neighbours that were found by meaning: nothing is spared.
-        let (rules, _) = judge_pair(None, statements, true).await;
-        let (model, by) = judge_pair(Some(&*chat), statements, true).await;
+        let (rules, _) = judge_pair(&config, None, statements, true).await;
+        let (model, by) = judge_pair(&config, Some(&*chat), statements, true).await;
         judged.insert(pair.id.clone(), (rules, model, by));
     }
     let asked = judged.values().filter(|(_, _, by)| *by != JudgedBy::Rules).count();

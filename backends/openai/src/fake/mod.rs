@@ -166,6 +166,8 @@ impl FakeOpenAi {
 fn by_rules(system: &str, user: &str) -> ChatReply {
     let name = match () {
         () if user.contains("<turns>") => "extraction",
+        () if system.contains("out of date") => "standing",
+        () if system.contains("both be true today") => "together",
         () if system.contains("compare two memories") => "judgement",
         () => "summary",
     };

@@ -41,7 +41,7 @@ pub(crate) use answer::{Answer, By, Item, Name, Promise};
 #[cfg(feature = "testkit")]
 pub(crate) use classifier::{Verdict as ClassVerdict, Verdicts};
 #[cfg(feature = "testkit")]
-pub(crate) use judge::Raw as RawJudgement;
+pub(crate) use judge::{Raw as RawJudgement, Standing, Stands, Together, YesNo};
 #[cfg(feature = "testkit")]
 pub(crate) use prompt::fenced;
 #[cfg(feature = "testkit")]

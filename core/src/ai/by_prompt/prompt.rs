@@ -18,6 +18,8 @@ pub(super) struct Prompt {
 pub(super) enum Template {
     Extract,
     Summarise,
+    Outdated,
+    Together,
     Judge,
     Classify,
 }
@@ -27,6 +29,8 @@ impl Template {
         match self {
             Self::Extract => ("extract", include_str!("prompts/extract.md")),
             Self::Summarise => ("summarise", include_str!("prompts/summarise.md")),
+            Self::Outdated => ("outdated", include_str!("prompts/outdated.md")),
+            Self::Together => ("together", include_str!("prompts/together.md")),
             Self::Judge => ("judge", include_str!("prompts/judge.md")),
             Self::Classify => ("classify", include_str!("prompts/classify.md")),
         }

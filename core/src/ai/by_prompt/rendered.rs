@@ -28,6 +28,8 @@ fn the_prompts_are_rendered() {
     insta::assert_snapshot!("extract_part", prompt(&call, &windows[0], 2, 3).unwrap().user);
     for (name, template, values) in [
         ("summarise", Template::Summarise, json!({ "sentences": 5, "memories": fence("memories", ["Has a dog."]) })),
+        ("outdated", Template::Outdated, json!({ "memories": fence("memories", [json!({ "note": "Has a dog" })]) })),
+        ("together", Template::Together, json!({ "memories": fence("memories", [json!({ "one": "Has a dog" })]) })),
         (
             "judge",
             Template::Judge,
@@ -48,6 +50,8 @@ fn the_prompts_are_rendered() {
 fn the_schemas_are_what_strict_providers_take() {
     let pretty = |schema: crate::ai::AnswerSchema| serde_json::to_string_pretty(&sorted(schema.schema)).unwrap();
     insta::assert_snapshot!("extraction_schema", pretty(super::ask::schema::<super::answer::Answer>()));
+    insta::assert_snapshot!("standing_schema", pretty(super::ask::schema::<super::judge::Standing>()));
+    insta::assert_snapshot!("together_schema", pretty(super::ask::schema::<super::judge::Together>()));
     insta::assert_snapshot!("judgement_schema", pretty(super::ask::schema::<super::judge::Raw>()));
 }
 

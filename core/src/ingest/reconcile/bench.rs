@@ -1,4 +1,4 @@
-//! Who judges a pair: rules where they are certain, else the model where there is one, else rules.
+//! Who judges a pair: rules where they know it, else the model where there is one, else rules.
 
 use super::config::{JudgeChoice, ReconcileConfig};
 use crate::ai::ChatModel;
@@ -8,9 +8,6 @@ use crate::cost::charged_at_least_to;
 use crate::engine::Engine;
 use crate::ingest::{index, outcomes};
 use crate::{JudgedBy, Judgement, Memory, Reason, Result, Scope, Sector, Verdict};
-
-/// From here on rules are not second-guessed, and no question is paid for.
-const CERTAIN: f32 = 0.95;
 
 /// How `new` stands to `old`. `close` is whether their vectors are; `owner` names the owner of a line that several people
 /// use.
@@ -43,32 +40,35 @@ pub(super) async fn hear(
         return Ok((rules, JudgedBy::Rules));
     }
     let payer = index::payer(engine, scope, std::slice::from_ref(new)).await?;
-    let (judgement, by) = charged_at_least_to(payer, verdict(chat, (&said_old, &said_new), rules, close)).await;
+    let (judgement, by) =
+        charged_at_least_to(payer, verdict(chat, (&said_old, &said_new), rules, config.ask_below, close)).await;
     if by == JudgedBy::StandIn {
         tracing::warn!(old = %old.id, new = %new.id, "judged by rules, the model gave no verdict");
     }
     Ok((judgement, by))
 }
 
-/// What becomes of two statements about one caller, the older first: rules where they are certain, else the model where
-/// there is one, else rules. `close` is whether their vectors are. What a model that fails would have said, rules say
-/// ([`JudgedBy::StandIn`]).
+/// What becomes of two statements about one caller, the older first: rules where they are as sure as
+/// [`ReconcileConfig::ask_below`], else the model where there is one, else rules. `close` is whether their vectors are. What a
+/// model that fails would have said, rules say ([`JudgedBy::StandIn`]).
 pub async fn judge_pair(
+    config: &ReconcileConfig,
     chat: Option<&dyn ChatModel>,
     (old, new): (&Statement<'_>, &Statement<'_>),
     close: bool,
 ) -> (Judgement, JudgedBy) {
-    verdict(chat, (old, new), RuleJudge.judge(old, new), close).await
+    verdict(chat, (old, new), RuleJudge.judge(old, new), config.ask_below, close).await
 }
 
 async fn verdict(
     chat: Option<&dyn ChatModel>,
     (old, new): (&Statement<'_>, &Statement<'_>),
     rules: Judgement,
+    ask_below: f32,
     close: bool,
 ) -> (Judgement, JudgedBy) {
     let Some(chat) = chat else { return (rules, JudgedBy::Rules) };
-    if rules.confidence >= CERTAIN || !(close || RuleJudge.have_something_in_common(old.content, new.content)) {
+    if rules.confidence >= ask_below || !(close || RuleJudge.have_something_in_common(old.content, new.content)) {
         return (rules, JudgedBy::Rules);
     }
     let context = JudgeContext { old_at: old.about, new_at: new.about };

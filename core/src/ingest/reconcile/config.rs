@@ -13,8 +13,12 @@ pub struct ReconcileConfig {
     /// Who says how two memories stand to each other: `rules`; `model`, which asks `roles.chat` and needs one; or
     /// `auto`, which is model where there is a chat model, else rules. Rules stand in for a model that fails.
     pub judge: JudgeChoice,
-    /// Memories a new one is held against, taken from each of both searches, 1 to 50. With a model each may cost a
-    /// question, unless rules are certain or the two have nothing in common.
+    /// Where rules are at least so sure, no model is asked, 0 to 1. They are less sure than the default where they know
+    /// nothing of a pair. 1.0 asks a model about nearly every pair, which costs three times the questions; a small model
+    /// is wrong more often than rules are (docs/benchmarks.md).
+    pub ask_below: f32,
+    /// Memories a new one is held against, taken from each of both searches, 1 to 50. With a model each may cost two
+    /// questions, unless rules are sure or the two have nothing in common.
     pub candidates: usize,
     /// A memory only gives way, or stands for another, where the judge is at least so sure, 0 to 1; below that both
     /// stay and the conflict waits for somebody to decide. A memory wrongly replaced is worse than one too many.
@@ -36,7 +40,7 @@ pub enum JudgeChoice {
 
 impl Default for ReconcileConfig {
     fn default() -> Self {
-        Self { enabled: true, judge: JudgeChoice::Auto, candidates: 5, min_confidence: 0.6 }
+        Self { enabled: true, judge: JudgeChoice::Auto, ask_below: 0.7, candidates: 5, min_confidence: 0.6 }
     }
 }
 
@@ -48,6 +52,9 @@ impl ReconcileConfig {
     pub fn check(&self, chat: bool) -> Result<(), (&'static str, String)> {
         if !(1..=50).contains(&self.candidates) {
             return Err(("reconcile.candidates", "must be 1 to 50".to_owned()));
+        }
+        if !(0.0..=1.0).contains(&self.ask_below) {
+            return Err(("reconcile.ask_below", "must be 0 to 1".to_owned()));
         }
         if !(0.0..=1.0).contains(&self.min_confidence) {
             return Err(("reconcile.min_confidence", "must be 0 to 1".to_owned()));
@@ -71,6 +78,9 @@ mod tests {
         let base = ReconcileConfig::default;
         for candidates in [0, 51] {
             assert_eq!(wrong(ReconcileConfig { candidates, ..base() }, true), "reconcile.candidates");
+        }
+        for ask_below in [-0.1, 1.1, f32::NAN] {
+            assert_eq!(wrong(ReconcileConfig { ask_below, ..base() }, true), "reconcile.ask_below");
         }
         for min_confidence in [-0.1, 1.1, f32::NAN] {
             assert_eq!(wrong(ReconcileConfig { min_confidence, ..base() }, true), "reconcile.min_confidence");

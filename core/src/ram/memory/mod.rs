@@ -19,9 +19,9 @@ use crate::crypt::Sealed;
 use crate::store::{ConflictFilter, Leadership, LinkUse, MemoryFilter, MemoryStore, Resolved, Space};
 use crate::{
     AgentId, AuditEntry, AuditFilter, Change, Conflict, ConflictId, Consent, Conversation, ConversationId, Erased,
-    Erasure, ErasureId, ErasureStep, Error, ErrorKind, Identity, Link, LinkId, Memory, MemoryId, MemoryState,
-    NewErasure, NewTransfer, Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression,
-    SuppressionKey, TenantId, Timestamp, Transfer, TransferId, User, UserId,
+    Erasure, ErasureId, ErasureStep, Identity, Link, LinkId, Memory, MemoryId, MemoryState, NewErasure, NewTransfer,
+    Page, PageRequest, Recalls, Receipt, Result, Review, Scope, Sector, Suppression, SuppressionKey, TenantId,
+    Timestamp, Transfer, TransferId, User, UserId,
 };
 use async_trait::async_trait;
 use state::State;
@@ -77,30 +77,22 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn set_name(&self, scope: &Scope, name: &str) -> Result<()> {
-        if let Some(person) = self.state().people.get_mut(scope) {
-            name.clone_into(&mut person.user.name);
-        }
+        self.state().change(scope, |user| name.clone_into(&mut user.name));
         Ok(())
     }
 
     async fn set_summary(&self, scope: &Scope, summary: &str) -> Result<()> {
-        if let Some(person) = self.state().people.get_mut(scope) {
-            summary.clone_into(&mut person.user.summary);
-        }
+        self.state().change(scope, |user| summary.clone_into(&mut user.summary));
         Ok(())
     }
 
     async fn set_consent(&self, scope: &Scope, consent: Consent) -> Result<()> {
-        if let Some(person) = self.state().people.get_mut(scope) {
-            person.user.consent = consent;
-        }
+        self.state().change(scope, |user| user.consent = consent);
         Ok(())
     }
 
     async fn set_shared(&self, scope: &Scope, shared: bool) -> Result<()> {
-        if let Some(person) = self.state().people.get_mut(scope) {
-            person.user.shared = shared;
-        }
+        self.state().change(scope, |user| user.shared = shared);
         Ok(())
     }
 
@@ -122,25 +114,15 @@ impl MemoryStore for RamMemoryStore {
         caller: Option<&UserId>,
         page: &PageRequest,
     ) -> Result<Page<Transfer>> {
-        let state = self.state();
-        let of = |transfer: &Transfer| caller.is_none_or(|id| [&transfer.from, &transfer.into].contains(&id));
-        let listed = state.transfers.iter().filter(|((t, _), transfer)| t == tenant && of(transfer)).map(|(_, t)| t);
-        latest_first("ram.transfers", listed, page, |t| (t.created_at, t.id.as_str()), Transfer::clone)
+        self.state().listed_transfers(tenant, caller, page)
     }
 
     async fn unsettled_transfers(&self, limit: usize) -> Result<Vec<(TenantId, Transfer)>> {
-        let state = self.state();
-        let mut open: Vec<_> = state.transfers.iter().filter(|(_, t)| !t.settled).collect();
-        open.sort_by(|(_, x), (_, y)| (x.created_at, &x.id).cmp(&(y.created_at, &y.id)));
-        Ok(open.into_iter().take(limit).map(|((tenant, _), t)| (tenant.clone(), t.clone())).collect())
+        Ok(self.state().unsettled(limit))
     }
 
     async fn settle_transfer(&self, tenant: &TenantId, transfer: &Transfer) -> Result<()> {
-        let mut state = self.state();
-        let found = state.transfers.get_mut(&(tenant.clone(), transfer.id.clone()));
-        if let Some(known) = found.filter(|known| known.state == transfer.state) {
-            known.settled = true;
-        }
+        self.state().note_settled(tenant, transfer);
         Ok(())
     }
 
@@ -292,11 +274,7 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn put_links(&self, scope: &Scope, links: &[Link]) -> Result<()> {
-        let mut state = self.state();
-        for link in links {
-            state.put_link(scope, link);
-        }
-        state.written(scope);
+        self.state().put_links(scope, links);
         Ok(())
     }
 
@@ -305,11 +283,7 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn delete_link(&self, scope: &Scope, id: &LinkId) -> Result<()> {
-        let mut state = self.state();
-        let removed = state.links.get_mut(scope).and_then(|own| own.remove(id));
-        if removed.is_some() {
-            state.written(scope);
-        }
+        self.state().remove_link(scope, id);
         Ok(())
     }
 
@@ -473,27 +447,15 @@ impl MemoryStore for RamMemoryStore {
     }
 
     async fn put_review(&self, scope: &Scope, review: &Review) -> Result<()> {
-        let mut state = self.state();
-        if state.user(scope).is_none() {
-            return Err(Error::new(ErrorKind::Conflict, "ram.put_review", "the caller is not known"));
-        }
-        state.receipts.reviews.insert((scope.clone(), review.memory.clone()), review.clone());
-        Ok(())
+        self.state().put_review(scope, review)
     }
 
     async fn reviews(&self, scope: &Scope) -> Result<Vec<Review>> {
-        let state = self.state();
-        let own = state.receipts.reviews.iter().filter(|((owner, _), _)| owner == scope);
-        let mut reviews: Vec<Review> = own.map(|(_, review)| review.clone()).collect();
-        reviews.sort_by(|x, y| y.at.cmp(&x.at).then_with(|| x.memory.cmp(&y.memory)));
-        Ok(reviews)
+        Ok(self.state().reviews_of(scope))
     }
 
     async fn labels(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Review>> {
-        let state = self.state();
-        let released = state.receipts.reviews.iter().filter(|((owner, _), r)| owner.tenant == *tenant && r.label);
-        let released = released.map(|(_, review)| review);
-        latest_first("ram.labels", released, page, |r| (r.at, r.memory.as_str()), Review::clone)
+        self.state().labels(tenant, page)
     }
 
     async fn count_of(&self, tenant: &TenantId, states: &[MemoryState]) -> Result<u64> {

@@ -1,8 +1,10 @@
 //! What agents were told, how often what was recalled, and what people made of it.
 
 use super::state::State;
+use crate::ram::page::latest_first;
 use crate::{
-    ConversationId, MemoryId, Recalls, Receipt, ReceiptId, ReceiptKind, Returned, Review, Scope, TenantId, Timestamp,
+    ConversationId, Error, ErrorKind, MemoryId, Page, PageRequest, Recalls, Receipt, ReceiptId, ReceiptKind, Result,
+    Returned, Review, Scope, TenantId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +44,27 @@ impl Receipts {
 }
 
 impl State {
+    pub(super) fn put_review(&mut self, scope: &Scope, review: &Review) -> Result<()> {
+        if self.user(scope).is_none() {
+            return Err(Error::new(ErrorKind::Conflict, "ram.put_review", "the caller is not known"));
+        }
+        self.receipts.reviews.insert((scope.clone(), review.memory.clone()), review.clone());
+        Ok(())
+    }
+
+    pub(super) fn reviews_of(&self, scope: &Scope) -> Vec<Review> {
+        let own = self.receipts.reviews.iter().filter(|((owner, _), _)| owner == scope);
+        let mut reviews: Vec<Review> = own.map(|(_, review)| review.clone()).collect();
+        reviews.sort_by(|x, y| y.at.cmp(&x.at).then_with(|| x.memory.cmp(&y.memory)));
+        reviews
+    }
+
+    pub(super) fn labels(&self, tenant: &TenantId, page: &PageRequest) -> Result<Page<Review>> {
+        let released = self.receipts.reviews.iter().filter(|((owner, _), r)| owner.tenant == *tenant && r.label);
+        let released = released.map(|(_, review)| review);
+        latest_first("ram.labels", released, page, |r| (r.at, r.memory.as_str()), Review::clone)
+    }
+
     pub(super) fn put_receipts(&mut self, tenant: &TenantId, receipts: &[Receipt]) {
         for receipt in receipts {
             let scope = receipt.caller.as_ref().map(|caller| Scope::new(tenant.clone(), caller.clone()));

@@ -48,6 +48,13 @@ impl State {
         self.people.get(scope).map(|person| &person.user)
     }
 
+    /// Nothing where the caller is not known.
+    pub(super) fn change(&mut self, scope: &Scope, change: impl FnOnce(&mut User)) {
+        if let Some(person) = self.people.get_mut(scope) {
+            change(&mut person.user);
+        }
+    }
+
     pub(super) fn of(&self, scope: &Scope) -> impl Iterator<Item = &Memory> {
         self.memories.get(scope).into_iter().flat_map(BTreeMap::values)
     }

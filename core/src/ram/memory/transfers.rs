@@ -1,10 +1,11 @@
 //! Two callers are merged, or one is split; and back again.
 
 use super::state::{Person, State};
+use crate::ram::page::latest_first;
 use crate::{
     Conflict, ConversationId, ConversationState, Error, ErrorKind, IdentityKey, IndexState, Memory, MemoryId, Moved,
-    NewTransfer, Parting, Result, Scope, TenantId, Timestamp, Transfer, TransferId, TransferKind, TransferState, User,
-    UserId,
+    NewTransfer, Page, PageRequest, Parting, Result, Scope, TenantId, Timestamp, Transfer, TransferId, TransferKind,
+    TransferState, User, UserId,
 };
 use std::collections::BTreeSet;
 
@@ -15,6 +16,30 @@ fn refused(kind: ErrorKind, why: &'static str) -> Error {
 }
 
 impl State {
+    pub(super) fn listed_transfers(
+        &self,
+        tenant: &TenantId,
+        caller: Option<&UserId>,
+        page: &PageRequest,
+    ) -> Result<Page<Transfer>> {
+        let of = |transfer: &Transfer| caller.is_none_or(|id| [&transfer.from, &transfer.into].contains(&id));
+        let listed = self.transfers.iter().filter(|((t, _), transfer)| t == tenant && of(transfer)).map(|(_, t)| t);
+        latest_first("ram.transfers", listed, page, |t| (t.created_at, t.id.as_str()), Transfer::clone)
+    }
+
+    pub(super) fn unsettled(&self, limit: usize) -> Vec<(TenantId, Transfer)> {
+        let mut open: Vec<_> = self.transfers.iter().filter(|(_, t)| !t.settled).collect();
+        open.sort_by(|(_, x), (_, y)| (x.created_at, &x.id).cmp(&(y.created_at, &y.id)));
+        open.into_iter().take(limit).map(|((tenant, _), t)| (tenant.clone(), t.clone())).collect()
+    }
+
+    pub(super) fn note_settled(&mut self, tenant: &TenantId, transfer: &Transfer) {
+        let found = self.transfers.get_mut(&(tenant.clone(), transfer.id.clone()));
+        if let Some(known) = found.filter(|known| known.state == transfer.state) {
+            known.settled = true;
+        }
+    }
+
     pub(super) fn transfer(&mut self, tenant: &TenantId, new: &NewTransfer, now: Timestamp) -> Result<Transfer> {
         let key = (tenant.clone(), new.id.clone());
         let scope = |caller: &UserId| Scope { tenant: tenant.clone(), caller: caller.clone() };

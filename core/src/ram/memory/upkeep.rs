@@ -4,7 +4,8 @@ use super::state::State;
 use crate::ram::page::earliest_first;
 use crate::store::{Leadership, LinkUse};
 use crate::{
-    Change, Link, LinkKind, Memory, MemoryId, MemoryState, Page, PageRequest, Result, Scope, Standing, Timestamp,
+    Change, Link, LinkId, LinkKind, Memory, MemoryId, MemoryState, Page, PageRequest, Result, Scope, Standing,
+    Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,19 @@ impl State {
         let mut found: Vec<_> = own.filter(|l| ends.contains(&l.a) || ends.contains(&l.b)).cloned().collect();
         found.sort_by(|x, y| y.weight.total_cmp(&x.weight).then_with(|| x.id.cmp(&y.id)));
         found
+    }
+
+    pub(super) fn put_links(&mut self, scope: &Scope, links: &[Link]) {
+        for link in links {
+            self.put_link(scope, link);
+        }
+        self.written(scope);
+    }
+
+    pub(super) fn remove_link(&mut self, scope: &Scope, id: &LinkId) {
+        if self.links.get_mut(scope).and_then(|own| own.remove(id)).is_some() {
+            self.written(scope);
+        }
     }
 
     pub(super) fn put_link(&mut self, scope: &Scope, link: &Link) {
