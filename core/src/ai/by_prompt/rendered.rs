@@ -28,8 +28,8 @@ fn the_prompts_are_rendered() {
     insta::assert_snapshot!("extract_part", prompt(&call, &windows[0], 2, 3).unwrap().user);
     for (name, template, values) in [
         ("summarise", Template::Summarise, json!({ "sentences": 5, "memories": fence("memories", ["Has a dog."]) })),
-        ("outdated", Template::Outdated, json!({ "memories": fence("memories", [json!({ "note": "Has a dog" })]) })),
-        ("together", Template::Together, json!({ "memories": fence("memories", [json!({ "one": "Has a dog" })]) })),
+        ("outdated", Template::Outdated, json!({ "note": "Has a dog", "said_later": "The dog died" })),
+        ("together", Template::Together, json!({ "one": "The dog died", "other": "Has a dog" })),
         (
             "judge",
             Template::Judge,
