@@ -168,13 +168,14 @@ fn told_by(command: &[String], patience: Duration) -> Result<Keyring> {
     let (Some(status), Ok(text)) = (ended, text) else {
         return Err(fail(format!("`{program}` did not end within {} s", patience.as_secs())));
     };
+    // First, since whoever is not listened to any more may well end by a signal.
+    if text.as_ref().is_ok_and(|text| text.len() as u64 > MOST_TOLD) {
+        return Err(fail(format!("`{program}` writes more than {MOST_TOLD} bytes, so it is no keyring")));
+    }
     if !status.success() {
         return Err(fail(format!("`{program}` ended with {status}")));
     }
     let text = text.map_err(|_| fail(format!("what `{program}` writes cannot be read as UTF-8")))?;
-    if text.len() as u64 > MOST_TOLD {
-        return Err(fail(format!("`{program}` writes more than {MOST_TOLD} bytes, so it is no keyring")));
-    }
     Keyring::parse(&text).map_err(|e| fail(format!("what `{program}` writes is no keyring: {}", e.context())))
 }
 
