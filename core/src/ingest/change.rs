@@ -6,6 +6,9 @@ use crate::{
     ConflictState, Error, IndexState, Memory, MemoryId, MemoryState, Resolution, Result, Scope, Sector, Timestamp,
 };
 
+/// After so long whoever was embedding has noticed, or is dead.
+const UNDER_WAY: chrono::Duration = chrono::Duration::minutes(1);
+
 /// What to change; `None` leaves a field as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct MemoryPatch {
@@ -150,8 +153,23 @@ impl Ingest {
         Ok(all)
     }
 
+    /// Whoever writes the vectors of what is being forgotten takes them out again, unless its process dies over it. So what may
+    /// be under way gets a job that outlives it, and that finds nothing in the truth.
+    async fn look_after_pending(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
+        let memories = self.engine.memory.memories(scope, ids).await?;
+        let pending = memories.into_iter().filter(|memory| memory.index == IndexState::Pending);
+        let memory_ids: Vec<MemoryId> = pending.map(|memory| memory.id).collect();
+        if memory_ids.is_empty() {
+            return Ok(());
+        }
+        let now = self.engine.clock.now();
+        let job = EmbedMemories { caller: scope.caller.clone(), memory_ids }.job(&scope.tenant, now + UNDER_WAY)?;
+        self.engine.jobs.enqueue(&[job], now).await
+    }
+
     /// Removes memories everywhere, and them alone.
     pub(super) async fn remove(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64> {
+        self.look_after_pending(scope, ids).await?;
         self.engine.vectors.delete(scope, ids).await?;
         self.engine.keywords.delete(scope, ids).await?;
         let forgotten = self.engine.memory.delete_memories(scope, ids).await?;

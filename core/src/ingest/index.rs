@@ -24,14 +24,16 @@ pub(super) async fn write(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> R
         }
         Err(error) => {
             tracing::warn!(error = ?error, memories = memories.len(), "embedding postponed");
-            withdraw_forgotten(engine, scope, &memories).await?;
+            withdraw_forgotten(engine, scope, ids).await?;
             Ok(false)
         }
     }
 }
 
-/// As [`write`], for the job that comes back after an outage: a failing embedder is its error.
+/// As [`write`], for the job that comes back after an outage: a failing embedder is its error. What was forgotten since the
+/// job was made is taken out of the derived stores: a process may have died between writing its vector and noticing.
 pub(super) async fn write_or_fail(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
+    withdraw_forgotten(engine, scope, ids).await?;
     let memories = engine.memory.memories(scope, ids).await?;
     words(engine, scope, &memories).await?;
     let rows = own_vectors(engine, scope, &memories).await?;
@@ -52,16 +54,15 @@ async fn finish(engine: &Engine, scope: &Scope, memories: &[Memory], rows: Vec<V
     if let Some(next) = &engine.next {
         next.note(scope, &ids);
     }
-    withdraw_forgotten(engine, scope, memories).await
+    withdraw_forgotten(engine, scope, &ids).await
 }
 
 /// Embedding takes its time, and a person may have been forgotten meanwhile: what is no longer in the truth is
 /// taken out of the derived stores again. Forgetting empties them once more after the truth, so that whichever
 /// comes last leaves nothing behind.
-pub(super) async fn withdraw_forgotten(engine: &Engine, scope: &Scope, memories: &[Memory]) -> Result<()> {
-    let ids: Vec<MemoryId> = memories.iter().map(|m| m.id.clone()).collect();
-    let left: HashSet<MemoryId> = engine.memory.memories(scope, &ids).await?.into_iter().map(|m| m.id).collect();
-    let gone: Vec<MemoryId> = ids.into_iter().filter(|id| !left.contains(id)).collect();
+pub(super) async fn withdraw_forgotten(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
+    let left: HashSet<MemoryId> = engine.memory.memories(scope, ids).await?.into_iter().map(|m| m.id).collect();
+    let gone: Vec<MemoryId> = ids.iter().filter(|id| !left.contains(*id)).cloned().collect();
     if gone.is_empty() {
         return Ok(());
     }

@@ -123,7 +123,8 @@ impl Ingest {
         for group in batch.chunk_by(|a, b| a.0 == b.0) {
             let Some((scope, _)) = group.first() else { continue };
             let memories: Vec<Memory> = group.iter().map(|(_, m)| m.clone()).collect();
-            index::withdraw_forgotten(&self.engine, scope, &memories).await?;
+            let all: Vec<MemoryId> = memories.iter().map(|memory| memory.id.clone()).collect();
+            index::withdraw_forgotten(&self.engine, scope, &all).await?;
             let pending = memories.iter().filter(|m| m.index == IndexState::Pending);
             let ids: Vec<MemoryId> = pending.map(|m| m.id.clone()).collect();
             if what.words && !ids.is_empty() {

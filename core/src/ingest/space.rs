@@ -145,6 +145,6 @@ impl Ingest {
         if !rows.is_empty() {
             self.engine.vectors.upsert(scope, next.space(), &rows).await?;
         }
-        index::withdraw_forgotten(&self.engine, scope, &memories).await
+        index::withdraw_forgotten(&self.engine, scope, ids).await
     }
 }

@@ -3,11 +3,13 @@
 use crate::world::{NUMBER, World};
 use hark_core::ai::Embedder;
 use hark_core::ingest::{Ingest, IngestConfig, MemoryPatch, NewMemory, NextSpace, SpaceCheck, check_space};
+use hark_core::job::{EmbedMemories, JobPayload};
 use hark_core::recall::CallerCache;
-use hark_core::store::Space;
+use hark_core::store::{JobFilter, Space};
 use hark_core::testkit::{FakeEmbedder, FlakyEmbedder, Outcome, Script};
-use hark_core::{ErrorKind, Mode, Origin, RecallQuery, Scope};
+use hark_core::{ErrorKind, Mode, Origin, PageRequest, RecallQuery, Scope};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn new(text: &str) -> NewMemory {
     NewMemory::new(text, Origin::Api)
@@ -179,6 +181,43 @@ async fn a_memory_forgotten_while_it_is_embedded_leaves_nothing_behind() {
         assert_eq!(world.ingest.forget(scope, &ids).await.unwrap(), 1);
     })
     .await;
+}
+
+/// The process that was embedding dies after it has written the vector, and before it could have noticed.
+#[tokio::test]
+async fn a_vector_written_by_the_dying_of_what_was_forgotten_is_taken_out_by_a_job() {
+    let world = World::new().await;
+    let scope = world.scope_of(NUMBER).await;
+    world.embedder.push(Outcome::Hang);
+    let adding = tokio::spawn({
+        let (ingest, scope) = (world.ingest.clone(), scope.clone());
+        async move { ingest.add(&scope, vec![new("Has gout")]).await }
+    });
+    world.embedder.called(1).await;
+    let all = world.engine.memory.pending_memories(10).await.unwrap();
+    let ids: Vec<_> = all.into_iter().map(|(_, memory)| memory.id).collect();
+    assert_eq!(world.ingest.forget(&scope, &ids).await.unwrap(), 1);
+    let dying = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&dying);
+    world.memory.change(move |method, _| {
+        let last = method == "mark_indexed";
+        told.fetch_or(last, Ordering::SeqCst);
+        if last { Outcome::Hang } else { Outcome::Pass }
+    });
+    world.embedder.release(1);
+    while !dying.load(Ordering::SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    adding.abort();
+    adding.await.unwrap_err();
+    assert_eq!(left_behind(&world, &[&own_space(&world)]).await, 1, "or the test shows nothing");
+
+    let jobs = world.engine.jobs.list(&world.tenant(), &JobFilter::default(), &PageRequest::first(9)).await.unwrap();
+    let job = jobs.items.into_iter().find(|job| job.name == EmbedMemories::NAME).expect("somebody looks after it");
+    let job: EmbedMemories = serde_json::from_value(job.payload).unwrap();
+    assert_eq!(job.memory_ids, ids);
+    world.ingest.embed(&scope, &job.memory_ids).await.unwrap();
+    assert_eq!(left_behind(&world, &[&own_space(&world)]).await, 0);
 }
 
 #[tokio::test]

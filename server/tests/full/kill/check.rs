@@ -115,8 +115,11 @@ pub(super) async fn indexes(home: &Home) {
     for (scope, memories) in truth.values() {
         let ids: BTreeSet<&str> = memories.iter().map(|memory| memory.id.as_str()).collect();
         let rows = vectors.load(scope, &space, usize::MAX).await.expect("vectors").expect("no limit");
-        assert_eq!(rows.len(), ids.len(), "a vector a memory");
-        assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<BTreeSet<_>>(), ids);
+        let found: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        let (left_over, missing): (Vec<_>, Vec<_>) =
+            (found.difference(&ids).collect(), ids.difference(&found).collect());
+        assert!(left_over.is_empty() && missing.is_empty(), "vectors left over {left_over:?}, missing {missing:?}");
+        assert_eq!(rows.len(), ids.len(), "one vector a memory");
         for memory in memories {
             let query = KeywordQuery { text: memory.content.clone(), sectors: Vec::new(), limit: memories.len() };
             let hits = words.search(scope, &query).await.expect("words");
