@@ -158,13 +158,17 @@ impl Ingest {
     async fn look_after_pending(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
         let memories = self.engine.memory.memories(scope, ids).await?;
         let pending = memories.into_iter().filter(|memory| memory.index == IndexState::Pending);
-        let memory_ids: Vec<MemoryId> = pending.map(|memory| memory.id).collect();
-        if memory_ids.is_empty() {
+        let now = self.engine.clock.now();
+        // One each: a job of several is known by the first and by how many they are, and another of those may be waiting.
+        let jobs = pending.map(|memory| {
+            let look = EmbedMemories { caller: scope.caller.clone(), memory_ids: vec![memory.id] };
+            look.job(&scope.tenant, now + UNDER_WAY)
+        });
+        let jobs = jobs.collect::<Result<Vec<_>>>()?;
+        if jobs.is_empty() {
             return Ok(());
         }
-        let now = self.engine.clock.now();
-        let job = EmbedMemories { caller: scope.caller.clone(), memory_ids }.job(&scope.tenant, now + UNDER_WAY)?;
-        self.engine.jobs.enqueue(&[job], now).await
+        self.engine.jobs.enqueue(&jobs, now).await
     }
 
     /// Removes memories everywhere, and them alone.

@@ -33,8 +33,8 @@ pub(super) async fn write(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> R
 /// As [`write`], for the job that comes back after an outage: a failing embedder is its error. What was forgotten since the
 /// job was made is taken out of the derived stores: a process may have died between writing its vector and noticing.
 pub(super) async fn write_or_fail(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
-    withdraw_forgotten(engine, scope, ids).await?;
     let memories = engine.memory.memories(scope, ids).await?;
+    withdraw(engine, scope, ids, &memories).await?;
     words(engine, scope, &memories).await?;
     let rows = own_vectors(engine, scope, &memories).await?;
     finish(engine, scope, &memories, rows).await
@@ -61,8 +61,14 @@ async fn finish(engine: &Engine, scope: &Scope, memories: &[Memory], rows: Vec<V
 /// taken out of the derived stores again. Forgetting empties them once more after the truth, so that whichever
 /// comes last leaves nothing behind.
 pub(super) async fn withdraw_forgotten(engine: &Engine, scope: &Scope, ids: &[MemoryId]) -> Result<()> {
-    let left: HashSet<MemoryId> = engine.memory.memories(scope, ids).await?.into_iter().map(|m| m.id).collect();
-    let gone: Vec<MemoryId> = ids.iter().filter(|id| !left.contains(*id)).cloned().collect();
+    let left = engine.memory.memories(scope, ids).await?;
+    withdraw(engine, scope, ids, &left).await
+}
+
+/// Takes those of `ids` that are not among what is `left` out of the derived stores.
+async fn withdraw(engine: &Engine, scope: &Scope, ids: &[MemoryId], left: &[Memory]) -> Result<()> {
+    let left: HashSet<&MemoryId> = left.iter().map(|memory| &memory.id).collect();
+    let gone: Vec<MemoryId> = ids.iter().filter(|id| !left.contains(id)).cloned().collect();
     if gone.is_empty() {
         return Ok(());
     }

@@ -1,33 +1,12 @@
 //! What people say, their numbers and our secrets reach no log line, no metric and no problem document.
 
 use super::harness::{Harness, KEY, OLD_SECRET, SECRET, call, ringing};
+use super::lines::Lines;
 use super::switches::{Fault, Part};
 use axum::http::Method;
 use chrono::Duration;
 use serde_json::json;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use tracing_subscriber::EnvFilter;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("not poisoned")).into_owned()
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_whole_loop_at_trace_says_nothing_of_anybody() {

@@ -21,6 +21,7 @@ mod isolation;
 mod keys;
 mod leaks;
 mod limits;
+mod lines;
 mod missed;
 mod operations;
 mod outage;

@@ -3,6 +3,7 @@
 
 use super::backup_home::Home;
 use super::harness::{call, ringing};
+use super::lines::Lines;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
@@ -17,9 +18,7 @@ use hark_server::spaces::OtherSpace;
 use hark_server::worker::Worker;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use tracing_subscriber::EnvFilter;
 
 const KEY: &str = "planted-key-of-more-than-32-characters";
@@ -45,20 +44,6 @@ const REFUSED: &str = "snorkelmoth";
 
 /// In memories, and so in the clear in files, but never told to a log.
 const REMEMBERED: &str = "marzipanclock";
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A Hark over SQLite, and what it has answered and logged.
 struct World {
@@ -290,7 +275,7 @@ async fn what_is_planted_is_found_in_nothing_that_is_declared_encrypted() {
     running.stop().await;
     assert!(holds(&home.path("data").join("memory.db"), REMEMBERED), "what is there is found");
 
-    let log = String::from_utf8_lossy(&lines.0.lock().expect("not poisoned")).into_owned();
+    let log = lines.text();
     assert!(log.contains("conversation ingested") && log.contains("recall"), "the log was captured: {log}");
     let names = SEALED.iter().map(|(planted, _)| *planted);
     for planted in names.chain([REFUSED, REMEMBERED, KEY, SIGNER]) {

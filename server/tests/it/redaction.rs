@@ -1,26 +1,11 @@
 //! A card number told in a call is found in no memory, no evidence, no receipt, no answer and no log.
 
 use super::harness::{Harness, call, ringing};
+use super::lines::Lines;
 use serde_json::json;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use tracing_subscriber::EnvFilter;
 
 const NUMBER: &str = "+4930111111";
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn what_was_said_of_a_card_comes_back_from_nowhere() {
@@ -73,7 +58,7 @@ async fn what_was_said_of_a_card_comes_back_from_nowhere() {
     for kept in ["881442", "[card number]", "[password]", "[security code]", "[PIN]"] {
         assert!(all.contains(kept), "{kept} is missing: {all}");
     }
-    let log = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    let log = lines.text();
     assert!(log.contains("conversation ingested"), "the log was captured");
     for secret in [
         "five three two",
