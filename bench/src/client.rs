@@ -102,6 +102,12 @@ impl Client {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Outcome {
+        let request = self.http.delete(format!("{}{path}", self.base)).bearer_auth(KEY);
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
         let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(KEY).json(body);
         Ok(request.send().await?.error_for_status()?.json().await?)

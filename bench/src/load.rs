@@ -56,7 +56,9 @@ pub(crate) struct Seen {
 pub(crate) struct Plan {
     /// Memory queries a second.
     pub(crate) rate: u32,
-    /// The first so many callers.
+    /// The first of the callers.
+    pub(crate) first: usize,
+    /// How many there are.
     pub(crate) callers: usize,
     /// Transcripts kept of each of them.
     pub(crate) transcripts: usize,
@@ -66,7 +68,7 @@ pub(crate) struct Plan {
 
 /// Keeps up the rate, in calls of an initiation and three queries by callers chosen at random.
 pub(crate) async fn run(client: &Client, plan: Plan, run: &str) -> Outcome<Load> {
-    let Plan { rate, callers, transcripts, duration } = plan;
+    let Plan { rate, first, callers, transcripts, duration } = plan;
     let seen = Arc::new(Mutex::new(Seen::default()));
     let mut rng = Rng::new(u64::from(rate));
     let apart = Duration::from_secs_f64(f64::from(QUESTIONS) / f64::from(rate));
@@ -74,7 +76,7 @@ pub(crate) async fn run(client: &Client, plan: Plan, run: &str) -> Outcome<Load>
     let begin = Instant::now() + Duration::from_millis(100);
     let mut running = JoinSet::new();
     for call in 0..calls {
-        let caller = seed::number(rng.below(callers));
+        let caller = seed::number(first + rng.below(callers));
         let call = Call::new(format!("conv_{run}_{call}"), caller, begin + apart * call, &mut rng);
         let (client, seen) = (client.clone(), Arc::clone(&seen));
         running.spawn(async move { call.play(&client, &seen).await });

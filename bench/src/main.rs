@@ -7,6 +7,7 @@
 mod ack;
 mod client;
 mod day;
+mod drill;
 mod finished;
 mod load;
 mod measure;
@@ -69,6 +70,8 @@ pub(crate) struct Options {
 enum What {
     /// A day of conversations in ten minutes, with models that fail now and then
     Day(day::Day),
+    /// A backup beside calls, everything lost, a restore
+    Drill(drill::Drill),
 }
 
 fn main() -> ExitCode {
@@ -92,8 +95,10 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Outcome {
-    if let Some(What::Day(day)) = &options.what {
-        return day::run(options, day).await;
+    match &options.what {
+        Some(What::Day(day)) => return day::run(options, day).await,
+        Some(What::Drill(drill)) => return drill::run(options, drill).await,
+        None => {}
     }
     let mut sizes = Vec::new();
     for &callers in &options.callers {

@@ -73,7 +73,7 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
     let mut loads = Vec::new();
     for &rate in &options.rates {
         println!("  {rate} queries/s for {} s", options.seconds);
-        let plan = Plan { rate, callers, transcripts: 0, duration };
+        let plan = Plan { rate, first: 0, callers, transcripts: 0, duration };
         loads.push(load::run(&client, plan, &format!("bench_{callers}_{rate}")).await?);
     }
     let talkers = options.talkers.min(callers);
@@ -82,7 +82,7 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
         tell(&client, talkers, options.calls).await?;
         for &rate in &options.rates {
             println!("  {rate} queries/s about them for {} s", options.seconds);
-            let plan = Plan { rate, callers: talkers, transcripts: options.calls, duration };
+            let plan = Plan { rate, first: 0, callers: talkers, transcripts: options.calls, duration };
             loads.push(load::run(&client, plan, &format!("bench_told_{callers}_{rate}")).await?);
         }
     }
@@ -106,7 +106,7 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
 
 /// Each of the first `talkers` callers has had so many calls, a day apart, whose turns are evidence from now on. Delivered
 /// as the platform would; returns when all is learnt.
-async fn tell(client: &Client, talkers: usize, calls: usize) -> Outcome {
+pub(crate) async fn tell(client: &Client, talkers: usize, calls: usize) -> Outcome {
     let mut rng = Rng::new(11);
     for call in 0..calls {
         for talker in 0..talkers {

@@ -35,21 +35,10 @@ impl Server {
     /// Starts it on a data folder and waits until it is ready.
     pub(crate) async fn start(hark: &Path, folder: &Path, data: &Path, keys: &Path) -> Outcome<Self> {
         let start = Instant::now();
-        let mut child = Command::new(std::path::absolute(hark)?)
-            .arg("serve")
-            .current_dir(folder)
-            .env("HARK_SERVER__BIND", "127.0.0.1:0")
-            .env("HARK_SERVER__DATA_DIR", data)
-            .env("HARK_AUTH__API_KEYS", format!("[\"{KEY}\"]"))
-            .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{SECRET}\"]"))
-            .env("HARK_ENCRYPTION__KEYS_FILE", keys)
-            .env("HARK_LOG__LEVEL", "warn")
-            .env("HARK_LIMITS__TOOLS_PER_MINUTE", "1000000")
-            .env("HARK_LIMITS__WEBHOOKS_PER_MINUTE", "1000000")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut command = Command::new(std::path::absolute(hark)?);
+        environment(&mut command, folder, data, keys);
+        let command = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("hark has no output")?).lines();
         while let Some(line) = stdout.next_line().await? {
             if let Some(url) = line.strip_prefix("listening: ") {
@@ -70,6 +59,20 @@ impl Server {
         self.child.kill().await?;
         Ok(())
     }
+}
+
+/// The configuration that everything here runs with.
+pub(crate) fn environment(command: &mut Command, folder: &Path, data: &Path, keys: &Path) {
+    command
+        .current_dir(folder)
+        .env("HARK_SERVER__BIND", "127.0.0.1:0")
+        .env("HARK_SERVER__DATA_DIR", data)
+        .env("HARK_AUTH__API_KEYS", format!("[\"{KEY}\"]"))
+        .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{SECRET}\"]"))
+        .env("HARK_ENCRYPTION__KEYS_FILE", keys)
+        .env("HARK_LOG__LEVEL", "warn")
+        .env("HARK_LIMITS__TOOLS_PER_MINUTE", "1000000")
+        .env("HARK_LIMITS__WEBHOOKS_PER_MINUTE", "1000000");
 }
 
 fn mebibytes(status: &str, field: &str) -> Option<f64> {

@@ -112,6 +112,7 @@ mod tests {
             "xtask schemathesis --seconds 600 --examples 100 --seed 7 --hark target/debug/hark",
             "xtask bench",
             "xtask bench -- day --conversations 100 --within 10",
+            "xtask bench -- drill --callers 100",
             "xtask bench --debug -- --callers 20 --seconds 2",
             "xtask bench recall --harness bench --mode turns,transcripts --splits dev",
             "xtask realmodel --model 1.5b --calls 12 --set tuned --hark target/debug/hark --allow-skip",

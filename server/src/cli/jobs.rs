@@ -7,7 +7,7 @@ use crate::config::Loaded;
 use crate::http::jobs::{JobView, reason};
 use hark_core::backend::Registry;
 use hark_core::store::{Discard, Job, JobFilter, JobState};
-use hark_core::{Error, ErrorKind, JobId, PageRequest, Result};
+use hark_core::{AuditAction, Error, ErrorKind, JobId, PageRequest, Result};
 use serde_json::{Value, json};
 
 pub(super) async fn run(loaded: &Loaded, registry: &Registry, command: &JobsCommand) -> Result<()> {
@@ -49,14 +49,22 @@ impl Door {
 
     async fn redrive(&self, id: &str) -> Result<bool> {
         match self {
-            Self::Folder(app) => app.engine.jobs.redrive(app.tenant(), &JobId::new(id), app.engine.clock.now()).await,
+            Self::Folder(app) => {
+                let done = app.engine.jobs.redrive(app.tenant(), &JobId::new(id), app.engine.clock.now()).await?;
+                app.record(AuditAction::Change, "hark jobs redrive", None, Some(id), done).await?;
+                Ok(done)
+            }
             Self::Server(client) => done(client.post(&format!("/v1/jobs/{id}/redrive"), &json!({})).await),
         }
     }
 
     async fn redrive_all(&self, name: Option<&str>) -> Result<u64> {
         match self {
-            Self::Folder(app) => app.engine.jobs.redrive_all(app.tenant(), name, app.engine.clock.now()).await,
+            Self::Folder(app) => {
+                let count = app.engine.jobs.redrive_all(app.tenant(), name, app.engine.clock.now()).await?;
+                app.record(AuditAction::Change, "hark jobs redrive --all", None, None, true).await?;
+                Ok(count)
+            }
             Self::Server(client) => {
                 let answer = client.post("/v1/jobs/redrive", &json!({ "name": name })).await?;
                 answer.get("redriven").and_then(Value::as_u64).ok_or_else(|| {
@@ -71,7 +79,9 @@ impl Door {
             Self::Folder(app) => {
                 let by = app.principal().key.as_str().to_owned();
                 let discard = Discard { at: app.engine.clock.now(), by, reason: reason(why)? };
-                app.engine.jobs.discard(app.tenant(), &JobId::new(id), &discard).await
+                let done = app.engine.jobs.discard(app.tenant(), &JobId::new(id), &discard).await?;
+                app.record(AuditAction::Change, "hark jobs discard", None, Some(id), done).await?;
+                Ok(done)
             }
             Self::Server(client) => {
                 done(client.post(&format!("/v1/jobs/{id}/discard"), &json!({ "reason": why })).await)
@@ -167,7 +177,7 @@ mod tests {
     use crate::spaces::OtherSpace;
     use hark_core::store::{Failure, NewJob};
     use hark_core::testkit::fixtures::failure;
-    use hark_core::{Clock, SystemClock};
+    use hark_core::{AuditFilter, Clock, SystemClock};
 
     async fn buried(app: &crate::tenant::TenantApp, key: &str) -> String {
         let now = SystemClock.now();
@@ -222,6 +232,20 @@ mod tests {
             assert_eq!(door.show(&three).await.unwrap()["state"], "pending");
             assert_eq!(door.show(&one).await.unwrap()["state"], "discarded");
         }
+        // A redrive that found nothing to do is on record too.
+        let filter = AuditFilter { actor: Some("folder".to_owned()), ..AuditFilter::default() };
+        let noted = app.engine.memory.audit_log(app.tenant(), &filter, &PageRequest::first(20)).await.unwrap().items;
+        let mut by: Vec<_> = noted.iter().map(|entry| (entry.route.as_str(), entry.status)).collect();
+        by.sort_unstable();
+        let expected = [
+            ("hark jobs discard", 0),
+            ("hark jobs discard", 1),
+            ("hark jobs redrive", 0),
+            ("hark jobs redrive", 1),
+            ("hark jobs redrive --all", 0),
+            ("hark jobs redrive --all", 0),
+        ];
+        assert_eq!(by, expected);
         running.stop().await;
     }
 }

@@ -1,0 +1,205 @@
+//! The recovery drill of `docs/operations/backup.md`, by the clock: a backup of a server that is being called, an erasure after it, the
+//! disk gone, a restore into an empty folder, and the same questions before and after.
+
+use crate::client::Client;
+use crate::load::{self, Load, Plan};
+use crate::rng::Rng;
+use crate::server::{self, Server};
+use crate::{Options, Outcome, measure, seed, sentences};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+
+/// Questions asked before the loss and after it, each of another caller.
+const QUESTIONS: usize = 200;
+
+/// How much there is to lose.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Drill {
+    /// Callers, at least four, each of as many memories as `--memories` says
+    #[arg(long, default_value_t = 1_000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(4..))]
+    callers: usize,
+    /// Callers of whom calls were learnt as well, as many of each as `--calls` says
+    #[arg(long, default_value_t = 50)]
+    talkers: usize,
+}
+
+/// What it took.
+#[derive(Debug, Serialize)]
+struct Outturn {
+    memories: usize,
+    calls: usize,
+    data_mib: f64,
+    backup_mib: f64,
+    backup_secs: f64,
+    beside: Load,
+    ledger_secs: f64,
+    restore_secs: f64,
+    start_secs: f64,
+    asked: usize,
+    other_answers: usize,
+    erased_is_back: bool,
+}
+
+/// Loses a data folder and brings it back. An error where an answer is another one than before, or an erased caller is back.
+pub(crate) async fn run(options: &Options, drill: &Drill) -> Outcome {
+    let memories = drill.callers * options.memories;
+    println!("{memories} memories of {} callers", drill.callers);
+    let folder = tempfile::Builder::new().prefix("hark-drill-").tempdir_in(measure::base(options)?)?;
+    let place = |name: &str| folder.path().join(name);
+    let (data, keys, backup, ledger) = (place("data"), place("keys"), place("backup"), place("ledger"));
+    seed::fill(&data, &keys, drill.callers, options.memories).await?;
+    let server = Server::start(&options.hark, folder.path(), &data, &keys).await?;
+    let client = Client::new(&server.url)?;
+    let talkers = drill.talkers.min(drill.callers / 2);
+    measure::tell(&client, talkers, options.calls).await?;
+
+    // The last caller is erased after the backup, and the others of the second half call during it: recalling changes what they are
+    // told next time, while those of the first half are asked the same.
+    let (erased, half) = (drill.callers - 1, drill.callers / 2);
+    let asked = questions(half);
+    let before = answers(&client, &asked).await?;
+    println!("  backup beside calls");
+    let rate = options.rates.first().copied().unwrap_or(20);
+    let plan = Plan {
+        rate,
+        first: half,
+        callers: erased - half,
+        transcripts: 0,
+        duration: Duration::from_secs(options.seconds),
+    };
+    let hark = async |args: &[&str]| hark(&options.hark, folder.path(), &data, &keys, args).await;
+    let save = ["backup", text(&backup)?];
+    let (beside, backup_secs) = tokio::join!(load::run(&client, plan, "drill"), hark(&save));
+    let (beside, backup_secs) = (beside?, backup_secs?);
+    let user = client.user_of(&seed::number(erased)).await?;
+    client.delete(&format!("/v1/users/{user}")).await?;
+    let ledger_secs = hark(&["backup", "--ledger-only", text(&ledger)?]).await?;
+    server.stop().await?;
+
+    let data_mib = mebibytes(&data)?;
+    std::fs::remove_dir_all(&data)?;
+    println!("  restore");
+    let restore_secs = hark(&["restore", text(&backup)?, "--ledger", text(&ledger)?]).await?;
+    let server = Server::start(&options.hark, folder.path(), &data, &keys).await?;
+    let client = Client::new(&server.url)?;
+    let after = answers(&client, &asked).await?;
+    let outturn = Outturn {
+        memories,
+        calls: talkers * options.calls,
+        data_mib,
+        backup_mib: mebibytes(&backup)?,
+        backup_secs,
+        beside,
+        ledger_secs,
+        restore_secs,
+        start_secs: server.started_in.as_secs_f64(),
+        asked: asked.len(),
+        other_answers: before.iter().zip(&after).filter(|(before, after)| before != after).count(),
+        erased_is_back: client.get(&format!("/v1/users/{user}")).await.is_ok(),
+    };
+    server.stop().await?;
+    println!("\n{}", outturn.markdown());
+    std::fs::write(&options.out, serde_json::to_vec_pretty(&outturn)?)?;
+    println!("\nwritten to {}", options.out.display());
+    match outturn.other_answers == 0 && !outturn.erased_is_back {
+        true => Ok(()),
+        false => Err("what came back is not what was lost".into()),
+    }
+}
+
+/// Runs a command on the data folder and answers how many seconds it took.
+async fn hark(program: &Path, folder: &Path, data: &Path, keys: &Path, args: &[&str]) -> Outcome<f64> {
+    let begin = Instant::now();
+    let mut command = Command::new(std::path::absolute(program)?);
+    server::environment(&mut command, folder, data, keys);
+    let done = command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).status().await?;
+    if done.success() { Ok(begin.elapsed().as_secs_f64()) } else { Err(format!("hark {}: {done}", args[0]).into()) }
+}
+
+fn text(path: &Path) -> Outcome<&str> {
+    path.to_str().ok_or_else(|| "the folder's name is not UTF-8".into())
+}
+
+/// A number and a question for each of the first callers.
+fn questions(callers: usize) -> Vec<(String, String)> {
+    let mut rng = Rng::new(31);
+    (0..QUESTIONS.min(callers)).map(|caller| (seed::number(caller), sentences::question(&mut rng))).collect()
+}
+
+/// What is told, sorted: having been asked before, all of it ranks higher, and each by another step.
+async fn answers(client: &Client, asked: &[(String, String)]) -> Outcome<Vec<Vec<String>>> {
+    let mut all = Vec::with_capacity(asked.len());
+    for (number, question) in asked {
+        let answer =
+            client.post("/tools/memory-query", &json!({"query": question, "caller_id": number, "limit": 5})).await?;
+        let memories = answer["memories"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let content = |memory: &Value| memory["content"].as_str().map(str::to_owned);
+        let mut told: Vec<String> = memories.iter().filter_map(content).collect();
+        told.sort();
+        all.push(told);
+    }
+    Ok(all)
+}
+
+fn mebibytes(folder: &Path) -> Outcome<f64> {
+    let mut bytes = 0;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => folders.push(entry.path()),
+                false => bytes += entry.metadata()?.len(),
+            }
+        }
+    }
+    Ok(bytes as f64 / 1024.0 / 1024.0)
+}
+
+impl Outturn {
+    fn markdown(&self) -> String {
+        let query = self.beside.query.map_or_else(|| "?".to_owned(), |s| format!("{:.1} ms", s.p95));
+        [
+            format!("| {} memories, {} calls, {:.0} MiB of data | |", self.memories, self.calls, self.data_mib),
+            "| --- | ---: |".to_owned(),
+            format!("| `hark backup`, beside {} questions/s | {:.1} s |", self.beside.rate, self.backup_secs),
+            format!("| p95 of those questions, as the client sees it | {query} |"),
+            format!("| of them failed | {} |", self.beside.errors),
+            format!("| the backup's size | {:.0} MiB |", self.backup_mib),
+            format!("| `hark backup --ledger-only` | {:.1} s |", self.ledger_secs),
+            format!("| `hark restore`, words and vectors rebuilt | {:.1} s |", self.restore_secs),
+            format!("| start | {:.1} s |", self.start_secs),
+            format!("| of {} questions, answered otherwise than before | {} |", self.asked, self.other_answers),
+            format!(
+                "| the caller erased after the backup | {} |",
+                if self.erased_is_back { "**is back**" } else { "stays erased" }
+            ),
+        ]
+        .join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_counted_however_deep_they_lie() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
+        std::fs::write(folder.path().join("a/b/c"), vec![0; 1 << 20]).unwrap();
+        std::fs::write(folder.path().join("d"), vec![0; 1 << 19]).unwrap();
+        assert_eq!(mebibytes(folder.path()).unwrap(), 1.5);
+    }
+
+    #[test]
+    fn each_caller_is_asked_once() {
+        let numbers: std::collections::BTreeSet<String> =
+            questions(1_000).into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers.len(), QUESTIONS);
+    }
+}
