@@ -82,8 +82,8 @@ fn start(workspace: &Workspace, program: &Path, folder: &Path, name: &str, args:
     command.arg(&found).arg(fuzz.join("corpus").join(name)).arg(format!("-max_total_time={}", args.seconds));
     command.arg(format!("-dict={}", fuzz.join("scraps.dict").display()));
     command.arg(format!("-artifact_prefix={}/", folder.display())).arg(format!("-seed={}", args.seed));
-    // Longer inputs find no more, slower; what takes five seconds would hang a worker.
-    command.args(["-max_len=16384", "-timeout=5", "-rss_limit_mb=1024", "-print_final_stats=1"]);
+    // Longer inputs find no more, slower. A minute is far beyond any input, also on a busy machine.
+    command.args(["-max_len=16384", "-timeout=60", "-rss_limit_mb=1024", "-print_final_stats=1"]);
     command.stdout(Stdio::null()).stderr(log).spawn().map_err(|e| format!("{name} did not start: {e}"))
 }
 
