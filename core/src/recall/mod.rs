@@ -197,8 +197,8 @@ impl Recall {
         if index.turns().is_empty() {
             return Ok(None);
         }
-        let stale = evidence::stale(&self.engine, scope, query, &index).await?;
-        Ok(Some(evidence::Spoken { index, stale }))
+        let gave_way = self.cache.turns.gave_way(&self.engine, scope, user.revision, &index).await?;
+        Ok(Some(evidence::Spoken { stale: gave_way.stale(query), index }))
     }
 
     /// The turns' cosines with the question. Vectors that are not there yet are made for the next question.
@@ -252,6 +252,7 @@ impl Recall {
         }
         if self.config.evidence {
             let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
+            self.cache.turns.gave_way(&self.engine, scope, user.revision, &turns).await?;
             if self.config.turn_vectors {
                 told(self.cache.turns.fill(&self.engine, scope, &turns).await);
             }

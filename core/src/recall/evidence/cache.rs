@@ -1,6 +1,6 @@
 //! The turns of the callers who are on the line, in memory.
 
-use super::TurnIndex;
+use super::{GaveWay, TurnIndex};
 use crate::ai::EmbedPurpose;
 use crate::engine::Engine;
 use crate::ingest::open_transcript;
@@ -9,7 +9,7 @@ use crate::store::Space;
 use crate::{Conversation, ConversationId, ConversationState, PageRequest, Result, Scope, Timestamp, Transcript, User};
 use moka::sync::Cache;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Semaphore;
 
 /// Turns of a caller that are indexed at the most, the latest calls first: what a person has said in a year of weekly
@@ -28,6 +28,18 @@ struct Entry {
     index: Arc<TurnIndex>,
 }
 
+/// What gave way, and what it was read at.
+#[derive(Debug)]
+struct AsOf {
+    revision: u64,
+    /// The index that its places are in; its words are not kept for it.
+    index: Weak<TurnIndex>,
+    gave_way: Arc<GaveWay>,
+}
+
+/// Callers whose superseded memories are known at once; a few hundred bytes each.
+const MAX_GAVE_WAY: u64 = 10_000;
+
 /// The vectors of one call's turns with words, one after the other.
 type CallVectors = Arc<Vec<f32>>;
 
@@ -41,6 +53,7 @@ const BATCH: usize = 2;
 #[derive(Debug)]
 pub(in crate::recall) struct EvidenceCache {
     entries: Cache<Scope, Arc<Entry>>,
+    gave_way: Cache<Scope, Arc<AsOf>>,
     vectors: Cache<(Scope, ConversationId, Space), CallVectors>,
     filling: Mutex<HashSet<Scope>>,
     /// One caller's turns at a time: questions need the model more.
@@ -58,7 +71,13 @@ impl EvidenceCache {
             .weigher(|_, vectors: &CallVectors| u32::try_from(vectors.len() * 4 + 256).unwrap_or(u32::MAX))
             .max_capacity(megabytes * 1024 * 1024)
             .build();
-        Self { entries, vectors, filling: Mutex::default(), lane: Semaphore::new(1) }
+        Self {
+            entries,
+            gave_way: Cache::new(MAX_GAVE_WAY),
+            vectors,
+            filling: Mutex::default(),
+            lane: Semaphore::new(1),
+        }
     }
 
     /// The caller's turns as they stand now.
@@ -79,6 +98,26 @@ impl EvidenceCache {
         let entry = Entry { call_count: user.call_count, name: user.name.clone(), oldest, index: index.clone() };
         self.entries.insert(scope.clone(), Arc::new(entry));
         Ok(index)
+    }
+
+    /// What gave way of the caller's as of a revision, in the places of `index`.
+    pub(in crate::recall) async fn gave_way(
+        &self,
+        engine: &Engine,
+        scope: &Scope,
+        revision: u64,
+        index: &Arc<TurnIndex>,
+    ) -> Result<Arc<GaveWay>> {
+        if let Some(entry) = self.gave_way.get(scope)
+            && entry.revision == revision
+            && entry.index.ptr_eq(&Arc::downgrade(index))
+        {
+            return Ok(entry.gave_way.clone());
+        }
+        let gave_way = Arc::new(GaveWay::read(engine, scope, index).await?);
+        let entry = AsOf { revision, index: Arc::downgrade(index), gave_way: gave_way.clone() };
+        self.gave_way.insert(scope.clone(), Arc::new(entry));
+        Ok(gave_way)
     }
 
     /// The cosine of each turn with the question, `None` where a turn's vector is not there yet; none at all where no
@@ -146,6 +185,7 @@ impl EvidenceCache {
     /// Forgets a caller at once.
     pub(in crate::recall) fn forget(&self, scope: &Scope) {
         self.entries.invalidate(scope);
+        self.gave_way.invalidate(scope);
         let keys: Vec<_> = self.vectors.iter().map(|(key, _)| key).filter(|key| key.0 == *scope).collect();
         for key in keys {
             self.vectors.invalidate(&*key);

@@ -4,7 +4,7 @@
 //! lift."): so every turn has three fields, itself, itself with the turn before, and itself with both neighbours. On
 //! the recall benchmark the two wider fields are worth eight points of recall@5, more than any embedder.
 
-use super::{SpokenCall, SpokenTurn};
+use super::{SpokenCall, SpokenTurn, TurnTraits};
 use crate::injection::reads_like_an_order;
 use crate::text::{plain, words};
 use crate::{ConversationId, Speaker, Transcript};
@@ -87,6 +87,7 @@ impl TurnIndex {
                 turn: turn as u32,
                 speaker: said.speaker,
                 text: said.text.clone(),
+                traits: TurnTraits::of(&said.text),
             });
         }
         let turns = first..self.turns.len();

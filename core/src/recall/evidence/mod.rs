@@ -20,10 +20,10 @@ pub(super) use cache::EvidenceCache;
 pub(super) use index::{Fields, TurnIndex};
 pub(super) use join::join;
 pub(super) use passage::{passage, ranked};
-pub(super) use rank::features;
 pub use rank::{TurnParts, TurnWeights};
+pub(super) use rank::{TurnTraits, features};
 pub(super) use span::{count, span};
-pub(super) use stale::stale;
+pub(super) use stale::GaveWay;
 pub(super) use widen::{USUAL_LIMIT, cost, most_words, widen};
 
 use crate::{ConversationId, Speaker, Timestamp};
@@ -50,6 +50,8 @@ pub(super) struct SpokenTurn {
     pub speaker: Speaker,
     /// What was said.
     pub text: String,
+    /// What ranking asks of it whatever the question is.
+    pub traits: TurnTraits,
 }
 
 /// A call whose turns are indexed.

@@ -123,6 +123,30 @@ impl TurnParts {
     }
 }
 
+/// What is read off a turn once, when it is indexed: a caller's turns are many, and a question has few milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::recall) struct TurnTraits {
+    /// [`TurnParts::length`]
+    length: f32,
+    /// [`TurnParts::question`]
+    question: f32,
+    /// Whether it ends with a question.
+    asks: bool,
+    /// Whether it tells a time.
+    tells_when: bool,
+}
+
+impl TurnTraits {
+    pub(in crate::recall) fn of(text: &str) -> Self {
+        Self {
+            length: length(text),
+            question: asking(text),
+            asks: text.trim_end().ends_with('?'),
+            tells_when: tells_when(text),
+        }
+    }
+}
+
 /// Every turn's features and what they are scaled by.
 #[derive(Debug)]
 pub(in crate::recall) struct Ranked {
@@ -185,13 +209,13 @@ pub(in crate::recall) fn features(index: &TurnIndex, asked: &Asked, cosines: &[O
             around: around[at],
             call: call[at],
             other_speaker: f32::from(u8::from(asked.speaker.is_some_and(|speaker| speaker != said.speaker))),
-            length: length(&said.text),
-            question: asking(&said.text),
+            length: said.traits.length,
+            question: said.traits.question,
             reply: f32::from(u8::from(index.before(at).is_some_and(|other| {
                 let other = &index.turns()[other];
-                other.speaker != said.speaker && other.text.trim_end().ends_with('?')
+                other.speaker != said.speaker && other.traits.asks
             }))),
-            when: f32::from(u8::from(asked.when && tells_when(&said.text))),
+            when: f32::from(u8::from(asked.when && said.traits.tells_when)),
             date: f32::from(u8::from(asked.dated(index.calls()[said.call].started_at))),
             similarity: similarity[at],
             similarity_before: similarity_before[at],
