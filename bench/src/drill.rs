@@ -72,6 +72,7 @@ pub(crate) async fn run(options: &Options, drill: &Drill) -> Outcome {
         callers: erased - half,
         transcripts: 0,
         duration: Duration::from_secs(options.seconds),
+        seed: rate.into(),
     };
     let hark = async |args: &[&str]| hark(&options.hark, folder.path(), &data, &keys, args).await;
     let save = ["backup", text(&backup)?];

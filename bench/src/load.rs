@@ -64,13 +64,15 @@ pub(crate) struct Plan {
     pub(crate) transcripts: usize,
     /// For how long.
     pub(crate) duration: Duration,
+    /// Who calls and what is asked: another number, other questions.
+    pub(crate) seed: u64,
 }
 
 /// Keeps up the rate, in calls of an initiation and three queries by callers chosen at random.
 pub(crate) async fn run(client: &Client, plan: Plan, run: &str) -> Outcome<Load> {
-    let Plan { rate, first, callers, transcripts, duration } = plan;
+    let Plan { rate, first, callers, transcripts, duration, seed } = plan;
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let mut rng = Rng::new(u64::from(rate));
+    let mut rng = Rng::new(seed);
     let apart = Duration::from_secs_f64(f64::from(QUESTIONS) / f64::from(rate));
     let calls = (duration.as_secs_f64() / apart.as_secs_f64()).ceil() as u32;
     let begin = Instant::now() + Duration::from_millis(100);

@@ -73,7 +73,7 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
     let mut loads = Vec::new();
     for &rate in &options.rates {
         println!("  {rate} queries/s for {} s", options.seconds);
-        let plan = Plan { rate, first: 0, callers, transcripts: 0, duration };
+        let plan = Plan { rate, first: 0, callers, transcripts: 0, duration, seed: rate.into() };
         loads.push(load::run(&client, plan, &format!("bench_{callers}_{rate}")).await?);
     }
     let talkers = options.talkers.min(callers);
@@ -82,7 +82,9 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
         tell(&client, talkers, options.calls).await?;
         for &rate in &options.rates {
             println!("  {rate} queries/s about them for {} s", options.seconds);
-            let plan = Plan { rate, first: 0, callers: talkers, transcripts: options.calls, duration };
+            // Other questions than before: whoever calls after a call asks something new.
+            let seed = u64::from(rate) + 1;
+            let plan = Plan { rate, first: 0, callers: talkers, transcripts: options.calls, duration, seed };
             loads.push(load::run(&client, plan, &format!("bench_told_{callers}_{rate}")).await?);
         }
     }

@@ -264,8 +264,8 @@ impl App {
 
     /// Brings what the next question about a caller needs into memory. That it cannot be done is told to the log: the
     /// question finds its own way.
-    pub(crate) async fn warm(&self, scope: Scope) {
-        if let Err(error) = self.recall.warm(&scope).await {
+    pub(crate) async fn warm(&self, scope: &Scope) {
+        if let Err(error) = self.recall.warm(scope).await {
             tracing::warn!(?error, "caller not warmed");
         }
     }

@@ -42,12 +42,13 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let folder = workspace.target().join("fuzz-runs");
     let mut running = Vec::new();
     for name in targets {
-        running.push((name, start(workspace, &build::pick(&built, name)?, &folder.join(name), name, args)?));
+        let child = start(workspace, &build::pick(&built, name)?, &folder.join(name), name, args)?;
+        running.push((name, Running(child)));
     }
     let mut failed = Vec::new();
     println!("| target | inputs | a second | edges | kept | |\n| --- | ---: | ---: | ---: | ---: | --- |");
-    for (name, mut child) in running {
-        let status = child.wait().map_err(|e| format!("{name} got lost: {e}"))?;
+    for (name, mut running) in running {
+        let status = running.0.wait().map_err(|e| format!("{name} got lost: {e}"))?;
         let log = std::fs::read_to_string(folder.join(name).join("log")).map_err(|e| format!("{name}: {e}"))?;
         let figures = Figures::of(&log);
         let outcome = if status.success() { "nothing failed" } else { "**failed**" };
@@ -60,6 +61,16 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("what failed is told in {}", failed.join(", "))) }
+}
+
+/// A fuzzer, which does not outlive the command: where one cannot start, those before it end.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn instrumented(workspace: &Workspace) -> Outcome<Vec<build::Built>> {

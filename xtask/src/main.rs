@@ -107,7 +107,7 @@ mod tests {
             "xtask eval redaction",
             "xtask eval injection",
             "xtask fuzz --seconds 3600 --target event --seed 7",
-            "xtask kill --kills 200 --seed 3",
+            "xtask kill --kills 200 --seed 3 --hark target/release/hark",
             "xtask schemathesis",
             "xtask schemathesis --seconds 600 --examples 100 --seed 7 --hark target/debug/hark",
             "xtask bench",

@@ -23,8 +23,9 @@ pub struct LocalConfig {
     pub threads: usize,
     /// Cosine from which two memories are linked, 0 to 1. Unset: what was measured for the model.
     pub link_threshold: Option<f32>,
-    /// Texts whose vectors are kept in memory, for an hour at most, so that a retry costs nothing; 0 turns it
-    /// off. The texts themselves are not kept. A thousand take about 1.7 MB.
+    /// Questions whose vectors are kept in memory, for an hour at most, so that asking again costs nothing, and as many
+    /// texts to be remembered beside them; 0 turns it off. The texts themselves are not kept. A thousand of each take
+    /// about 3.4 MB.
     pub cache_texts: usize,
 }
 

@@ -31,11 +31,39 @@ pub(crate) struct LocalEmbedder {
     info: EmbedderInfo,
     model: Arc<dyn TextModel>,
     lanes: Lanes,
-    kept: Cache<Key, Vector>,
+    kept: Kept,
+}
+
+/// What was computed. Questions have a place of their own: calls bring many more texts to be remembered than are ever
+/// asked for again, and would push out what the next caller asks.
+#[derive(Debug)]
+struct Kept {
+    questions: Cache<Key, Vector>,
+    documents: Cache<Key, Vector>,
+}
+
+impl Kept {
+    /// Room for so many texts of each kind.
+    fn new(texts: usize) -> Self {
+        let room = || Cache::builder().max_capacity(texts as u64).time_to_live(KEPT_FOR).build();
+        Self { questions: room(), documents: room() }
+    }
+
+    fn of(&self, purpose: EmbedPurpose) -> &Cache<Key, Vector> {
+        match purpose {
+            EmbedPurpose::Query => &self.questions,
+            EmbedPurpose::Document(_) => &self.documents,
+        }
+    }
+
+    fn forget(&self) {
+        self.questions.invalidate_all();
+        self.documents.invalidate_all();
+    }
 }
 
 impl LocalEmbedder {
-    /// Serves a model on `threads` cores, keeping the vectors of `cache_texts` texts.
+    /// Serves a model on `threads` cores, keeping the vectors of `cache_texts` questions and as many documents.
     pub(crate) fn new(
         model: Arc<dyn TextModel>,
         threads: usize,
@@ -48,8 +76,7 @@ impl LocalEmbedder {
             link_threshold: link_threshold.unwrap_or_else(|| model.link_threshold()),
             remote: false,
         };
-        let kept = Cache::builder().max_capacity(cache_texts as u64).time_to_live(KEPT_FOR).build();
-        Self { info, model, lanes: Lanes::new(threads), kept }
+        Self { info, model, lanes: Lanes::new(threads), kept: Kept::new(cache_texts) }
     }
 
     /// Computes one vector, whatever is kept.
@@ -63,7 +90,7 @@ impl LocalEmbedder {
     /// Refuses further calls and forgets what was kept.
     pub(crate) fn close(&self) {
         self.lanes.close();
-        self.kept.invalidate_all();
+        self.kept.forget();
     }
 
     async fn compute(&self, texts: Vec<String>) -> Result<Vec<Vector>> {
@@ -88,6 +115,7 @@ impl Embedder for LocalEmbedder {
             return Err(Error::invalid(EMBED, format!("at most {MAX_BATCH} texts a call, not {}", texts.len())));
         }
         let prefix = self.model.prefix(purpose);
+        let kept = self.kept.of(purpose);
         let mut keys = Vec::with_capacity(texts.len());
         let mut found = HashMap::with_capacity(texts.len());
         let mut missing = Vec::new();
@@ -98,11 +126,11 @@ impl Embedder for LocalEmbedder {
             if found.contains_key(&key) {
                 continue;
             }
-            let kept = self.kept.get(&key);
-            if kept.is_none() {
+            let vector = kept.get(&key);
+            if vector.is_none() {
                 missing.push((key, text));
             }
-            found.insert(key, kept);
+            found.insert(key, vector);
         }
         tracing::trace!(texts = texts.len(), computed = missing.len(), "embedding");
         let mut missing = missing.into_iter();
@@ -112,7 +140,7 @@ impl Embedder for LocalEmbedder {
                 break;
             }
             for (key, vector) in turn.into_iter().zip(self.compute(texts).await?) {
-                self.kept.insert(key, Arc::clone(&vector));
+                kept.insert(key, Arc::clone(&vector));
                 found.insert(key, Some(vector));
             }
         }
@@ -204,6 +232,21 @@ mod tests {
         assert_eq!(model.seen.lock().unwrap().len(), 10, "kept from before");
         embedder.embed(&texts(&["xxx"]), EmbedPurpose::Query).await.unwrap();
         assert_eq!(model.seen.lock().unwrap().last().unwrap(), "query: xxx", "another prefix, another vector");
+    }
+
+    #[tokio::test]
+    async fn however_much_is_said_the_questions_are_kept() {
+        let model = recording(2);
+        let embedder = embedder(&model, 4);
+        let questions = texts(&["a", "bb", "ccc"]);
+        embedder.embed(&questions, EmbedPurpose::Query).await.unwrap();
+        for call in 0..50 {
+            let said: Vec<String> = (0..4).map(|turn| format!("turn {turn} of call {call}")).collect();
+            embedder.embed(&said, EmbedPurpose::Document(None)).await.unwrap();
+        }
+        let computed = model.seen.lock().unwrap().len();
+        embedder.embed(&questions, EmbedPurpose::Query).await.unwrap();
+        assert_eq!(model.seen.lock().unwrap().len(), computed);
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ pub use matters::{is_open, is_overdue};
 
 use crate::cost::{Account, charged_at_least_to};
 use crate::engine::Engine;
-use crate::{RecallQuery, Recalled, Result, Scope, StepTimes};
+use crate::{RecallQuery, Recalled, Result, Scope, StepTimes, User};
 use deadline::{Deadline, by};
 use fallback::Degraded;
 use std::sync::Arc;
@@ -208,9 +208,8 @@ impl Recall {
         };
         let space = &embedder.interactive.info().space;
         let cosines = self.cache.turns.cosines(scope, turns, space, question);
-        if cosines.contains(&None) && self.config.turn_vectors {
-            let (recall, scope, turns) = (self.clone(), scope.clone(), turns.clone());
-            tokio::spawn(async move { told(recall.cache.turns.fill_once(&recall.engine, &scope, &turns).await) });
+        if cosines.contains(&None) {
+            self.embed_soon(scope, turns);
         }
         cosines
     }
@@ -240,28 +239,54 @@ impl Recall {
         Introduction::neutral(&self.config)
     }
 
-    /// Brings the caller's vectors into memory, so that the first question of the call does not wait for the
-    /// disk. Without an embedder, or for more vectors than fit, it does nothing.
+    /// Brings the caller's vectors and turns into memory, so that the first question of the call does not wait for the
+    /// disk. Without an embedder, or for more vectors than fit, the vectors are left where they are. Turns that are to be
+    /// embedded follow in the background, unless those of many others wait for that already; then it is for the first
+    /// question to ask for it.
     ///
     /// # Errors
     /// What the stores say; the next question simply tries again.
     pub async fn warm(&self, scope: &Scope) -> Result<()> {
-        let Some(user) = self.engine.memory.user(scope).await? else { return Ok(()) };
-        if !self.engine.privacy.remembers(user.consent) {
-            return Ok(());
+        let Some(user) = self.welcome(scope).await? else { return Ok(()) };
+        if let Some(embedder) = &self.engine.embedder {
+            let space = &embedder.interactive.info().space;
+            self.cache.get(&*self.engine.vectors, scope, space, user.revision).await?;
         }
         if self.config.evidence {
             let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
             self.cache.turns.gave_way(&self.engine, scope, user.revision, &turns).await?;
-            if self.config.turn_vectors {
-                told(self.cache.turns.fill(&self.engine, scope, &turns).await);
-            }
+            self.embed_soon(scope, &turns);
         }
-        let Some(embedder) = &self.engine.embedder else { return Ok(()) };
-        self.cache
-            .get(&*self.engine.vectors, scope, &embedder.interactive.info().space, user.revision)
-            .await
-            .map(|_| ())
+        Ok(())
+    }
+
+    /// Embeds those of the caller's turns that are not in memory yet, by an embedder of this machine only: then turns are
+    /// found by their meaning, too. May take seconds, since one caller's are embedded at a time. A model that fails is told
+    /// to the log; turns are then found by their words alone.
+    ///
+    /// # Errors
+    /// When the truth cannot be read.
+    pub async fn embed_turns(&self, scope: &Scope) -> Result<()> {
+        if !self.config.evidence || !self.config.turn_vectors {
+            return Ok(());
+        }
+        let Some(user) = self.welcome(scope).await? else { return Ok(()) };
+        let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
+        told(self.cache.turns.fill(&self.engine, scope, &turns).await);
+        Ok(())
+    }
+
+    fn embed_soon(&self, scope: &Scope, turns: &Arc<evidence::TurnIndex>) {
+        if self.config.turn_vectors {
+            let (recall, scope, turns) = (self.clone(), scope.clone(), turns.clone());
+            tokio::spawn(async move { told(recall.cache.turns.fill_once(&recall.engine, &scope, &turns).await) });
+        }
+    }
+
+    /// A caller who agrees to be told of.
+    async fn welcome(&self, scope: &Scope) -> Result<Option<User>> {
+        let user = self.engine.memory.user(scope).await?;
+        Ok(user.filter(|user| self.engine.privacy.remembers(user.consent)))
     }
 
     /// Writes at once what is noted of links that were used, which otherwise is written a little after the answer.

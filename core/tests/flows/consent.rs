@@ -74,7 +74,7 @@ async fn of_one_who_refused_nothing_is_learnt_told_or_written() {
     let world = World::new().await;
     assert!(matches!(learn(&world, saying(&world, "conv_1", None)).await, Outcome::Learnt { .. }));
     let scope = world.scope_of(NUMBER).await;
-    world.recall.warm(&scope).await.unwrap();
+    world.warm(&scope).await;
     let before = memories(&world, &scope).await;
     assert!(before > 0 && told(&world, &scope).await.0 > 0);
 
@@ -88,7 +88,7 @@ async fn of_one_who_refused_nothing_is_learnt_told_or_written() {
     let new = vec![NewMemory::new("Likes tea", Origin::Remembered)];
     let refused = world.ingest.add(&scope, new.clone()).await.unwrap_err();
     assert_eq!((refused.kind(), refused.operation()), (ErrorKind::Denied, NO_CONSENT));
-    world.recall.warm(&scope).await.unwrap();
+    world.warm(&scope).await;
     assert_eq!((memories(&world, &scope).await, told(&world, &scope).await), (before, nothing));
 
     world.ingest.set_consent(&scope, Consent::Given).await.unwrap();

@@ -32,7 +32,7 @@ async fn populated() -> (World, Scope, Scope) {
     world.ingest.call(&world.tenant(), others).await.unwrap();
     let other = world.scope_of(OTHERS).await;
     for scope in [&scope, &other] {
-        world.recall.warm(scope).await.unwrap();
+        world.warm(scope).await;
     }
     world.clock.advance(Duration::hours(1));
     (world, scope, other)

@@ -3,7 +3,9 @@
 use crate::world::{NUMBER, World};
 use hark_core::Speaker::{Agent, User};
 use hark_core::ingest::{Call, NewMemory};
+use hark_core::people::Claim;
 use hark_core::recall::RecallConfig;
+use hark_core::testkit::Outcome as Step;
 use hark_core::{Clock, Hit, IdentityKind, Item, Origin, RecallQuery, Scope, Sector, Speaker, Transcript, Via};
 
 const DOOR: &[(Speaker, &str)] = &[
@@ -124,7 +126,7 @@ async fn an_answer_keeps_to_its_words_and_gives_one_item_at_least() {
 async fn nobody_hears_what_another_caller_said_nor_what_was_forgotten() {
     let (world, scope) = after(&[("conv_1", DOOR)], RecallConfig::default()).await;
     let other = Call {
-        claims: vec![hark_core::people::Claim::new(IdentityKind::Phone, "+14155550199")],
+        claims: vec![Claim::new(IdentityKind::Phone, "+14155550199")],
         ..world.call("conv_9", &[(User, "My lift is broken, the courier took the stairs."), (Agent, "Oh dear.")])
     };
     world.ingest.call(&world.tenant(), other).await.unwrap();
@@ -198,4 +200,32 @@ async fn what_is_no_longer_true_is_not_read_out_from_the_call_it_was_said_in() {
     assert!(turn(&beside, "conv_1", 2) && !said(&beside), "nor beside what is still true: {beside:#?}");
     let past = RecallQuery { as_of: Some(world.clock.now() - chrono::Duration::hours(36)), ..query };
     assert!(said(&ask(&world, &scope, past).await));
+}
+
+#[tokio::test]
+async fn who_is_warmed_waits_for_no_model_and_turns_wait_in_a_bounded_number() {
+    let world = World::new().await;
+    let mut callers = Vec::new();
+    for number in 0..66 {
+        let number = format!("+1415555{number:04}");
+        let claims = vec![Claim::new(IdentityKind::Phone, &number)];
+        let call = Call { claims, ..world.call(&format!("conv_{number}"), VIOLIN) };
+        world.ingest.call(&world.tenant(), call).await.unwrap();
+        callers.push(world.scope_of(&number).await);
+    }
+    world.embedder.change(|_, _| Step::Hang);
+    let before = world.embedder.calls();
+    for scope in &callers {
+        world.recall.warm(scope).await.unwrap();
+    }
+    world.embedder.called(before + 1).await;
+    world.embedder.change(|_, _| Step::Pass);
+    world.embedder.release(1);
+    // Two batches each of 64 callers. Those of the last two were not waited for, so they are made when somebody wants them.
+    world.embedder.called(before + 128).await;
+    for (caller, calls) in [(0, 0), (63, 0), (64, 2), (64, 0), (65, 2)] {
+        let before = world.embedder.calls();
+        world.recall.embed_turns(&callers[caller]).await.unwrap();
+        assert_eq!(world.embedder.calls(), before + calls, "caller {caller}");
+    }
 }

@@ -137,6 +137,12 @@ impl World {
         }
     }
 
+    /// All of a caller's in memory, as when they call.
+    pub async fn warm(&self, scope: &Scope) {
+        self.recall.warm(scope).await.unwrap();
+        self.recall.embed_turns(scope).await.unwrap();
+    }
+
     /// The scope of whoever calls from that number.
     pub async fn scope_of(&self, number: &str) -> Scope {
         let claims = [Claim::new(IdentityKind::Phone, number)];

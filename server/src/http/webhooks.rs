@@ -169,7 +169,7 @@ fn ended(written: std::result::Result<Result<Option<User>>, JoinError>) -> Resul
 /// Brings what the first question of the call needs into memory, while the answer goes out.
 pub(super) fn warm(app: &App, scope: Scope) {
     let app = app.clone();
-    tokio::spawn(async move { app.warm(scope).await }.in_current_span());
+    tokio::spawn(async move { app.warm(&scope).await }.in_current_span());
 }
 
 /// What became of a delivery.

@@ -120,7 +120,11 @@ async fn ingest(app: &App, job: &Job) -> Handled {
     tracing::info!(event = %event_id, outcome, memories, "conversation ingested");
     if let Some(caller) = ingested.caller.filter(|_| app.answers) {
         // Whoever calls back is asked about at once, perhaps without an initiation that would warm them.
-        app.warm(scope(job, caller)).await;
+        let scope = scope(job, caller);
+        app.warm(&scope).await;
+        if let Err(error) = app.recall.embed_turns(&scope).await {
+            tracing::warn!(?error, "turns are found by their words alone");
+        }
     }
     Ok(ingested.follow_ups)
 }

@@ -3,6 +3,7 @@
 use hark_server::app::Secret;
 use hark_server::elevenlabs::signature::sign;
 use serde_json::{Value, json};
+use std::env;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -36,9 +37,10 @@ impl Home {
         self.folder.path()
     }
 
-    /// The command with everything configured through the environment.
+    /// The command with everything configured through the environment; `HARK_TEST_PROGRAM` names another program.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hark"));
+        let program = env::var_os("HARK_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_hark").into());
+        let mut command = Command::new(program);
         command
             .current_dir(self.folder.path())
             .env("HARK_SERVER__BIND", format!("127.0.0.1:{}", self.port))

@@ -95,7 +95,9 @@ impl World {
             };
             self.ingest.call(&tenant(), call).await?;
         }
-        self.recall.warm(&self.scope(&caller.caller).await?).await?;
+        let scope = self.scope(&caller.caller).await?;
+        self.recall.warm(&scope).await?;
+        self.recall.embed_turns(&scope).await?;
         Ok(())
     }
 

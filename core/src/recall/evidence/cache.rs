@@ -43,6 +43,9 @@ const MAX_GAVE_WAY: u64 = 10_000;
 /// The vectors of one call's turns with words, one after the other.
 type CallVectors = Arc<Vec<f32>>;
 
+/// Callers whose turns wait to be embedded, at the most: after a restart everybody's are, and each holds them in memory.
+const MAX_WAITING: usize = 64;
+
 /// Texts embedded at once: few, so that a question that comes meanwhile does not wait long for the model.
 const BATCH: usize = 2;
 
@@ -170,16 +173,15 @@ impl EvidenceCache {
         Ok(())
     }
 
-    /// The same, unless a question asked for it already: one of them in the queue is enough.
+    /// The same, unless it is to be done for this caller already, or for [`MAX_WAITING`] others.
     ///
     /// # Errors
     /// As above.
     pub(in crate::recall) async fn fill_once(&self, engine: &Engine, scope: &Scope, index: &TurnIndex) -> Result<()> {
-        if !self.lock().insert(scope.clone()) {
-            return Ok(());
+        match Place::take(self, scope) {
+            Some(_place) => self.fill(engine, scope, index).await,
+            None => Ok(()),
         }
-        let _filling = Filling { cache: self, scope };
-        self.fill(engine, scope, index).await
     }
 
     /// Forgets a caller at once.
@@ -197,13 +199,22 @@ impl EvidenceCache {
     }
 }
 
-/// That a question asked for a caller's turns to be embedded.
-struct Filling<'a> {
+/// A caller's place among those whose turns wait to be embedded.
+struct Place<'a> {
     cache: &'a EvidenceCache,
     scope: &'a Scope,
 }
 
-impl Drop for Filling<'_> {
+impl<'a> Place<'a> {
+    fn take(cache: &'a EvidenceCache, scope: &'a Scope) -> Option<Self> {
+        let mut filling = cache.lock();
+        let is_taken = filling.len() < MAX_WAITING && filling.insert(scope.clone());
+        // Only then is there one to be given back.
+        is_taken.then(|| Self { cache, scope })
+    }
+}
+
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.cache.lock().remove(self.scope);
     }

@@ -134,7 +134,7 @@ async fn a_transcript_whose_time_is_over_is_told_to_nobody_and_then_removed() {
     let scope = scope_of(&world, &tenant, NUMBER).await;
     let known = memories(&world, &scope).await;
     assert!(known.iter().any(|memory| memory.kind == MemoryKind::Promise), "{known:?}");
-    world.recall.warm(&scope).await.unwrap();
+    world.warm(&scope).await;
     assert!(turns(&world, &scope).await > 0);
     world.clock.advance(days(30));
     assert!(turns(&world, &scope).await > 0, "to the last moment");
@@ -292,7 +292,7 @@ async fn populated(privacy: PrivacyConfig) -> (World, Scope, Scope) {
     world.engine.memory.put_memories(&scope, &all).await.unwrap();
     world.ingest.repair(99).await.unwrap();
     for scope in [&scope, &scope_of(&world, &tenant, OTHERS).await] {
-        world.recall.warm(scope).await.unwrap();
+        world.warm(scope).await;
     }
     let other = scope_of(&world, &tenant, OTHERS).await;
     (world, scope, other)

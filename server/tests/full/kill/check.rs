@@ -1,7 +1,6 @@
 //! What must hold once everything is quiet.
 
-use super::LANES;
-use super::traffic::{Book, Call, conversation, integrator, order, phone};
+use super::traffic::{Book, Call, conversation, order, phone};
 use crate::harness::Home;
 use hark_core::backend::{Backend, OpenContext, Registry};
 use hark_core::store::KeywordQuery;
@@ -23,7 +22,8 @@ pub(super) async fn over_http(home: &Home, book: &Book) {
         }
     }
     let callers = calls.iter().filter(|call| !call.erased).count();
-    assert_eq!(all(home, "/v1/users?").await.len(), callers + LANES[1], "as many people as are remembered");
+    let people = all(home, "/v1/users?").await.len();
+    assert_eq!(people, callers + book.users().len(), "as many people as are remembered");
     additions(home, book).await;
 }
 
@@ -68,8 +68,8 @@ async fn is_gone(home: &Home, call: &Call) {
 
 async fn additions(home: &Home, book: &Book) {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for lane in 0..LANES[1] {
-        for memory in all(home, &format!("/v1/users/{}/memories?", integrator(lane))).await {
+    for user in book.users() {
+        for memory in all(home, &format!("/v1/users/{user}/memories?")).await {
             *found.entry(memory["content"].as_str().expect("words").to_owned()).or_default() += 1;
         }
     }

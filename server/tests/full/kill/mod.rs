@@ -2,7 +2,8 @@
 //! are asked: what was acknowledged is remembered exactly once, what was forgotten never comes back, and the indexes hold
 //! what the truth holds.
 //!
-//! `HARK_KILLS` (50) says how often, `HARK_KILL_SEED` (1) at which moments; `cargo xtask kill` sets them.
+//! `HARK_KILLS` (50) says how often, `HARK_KILL_SEED` (1) at which moments; `cargo xtask kill` sets them. Every so often nobody
+//! sends until all is learnt, so that a long run is as dense as a short one instead of one queue that only grows.
 
 mod check;
 mod traffic;
@@ -11,10 +12,12 @@ use crate::harness::{Home, Running};
 use std::env;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use traffic::Book;
 
 const KILLS: u64 = 50;
+/// After so many the server stays until its queue is empty.
+const ROUND: u64 = 50;
 /// Who sends at once: calls, additions, questions.
 const LANES: [usize; 3] = [3, 2, 1];
 /// A process dies before it has answered so many requests that write; every other one before so many additions, which take
@@ -37,6 +40,8 @@ struct Scene {
     home: Home,
     progress: Progress,
     up: Semaphore,
+    /// How many processes there were.
+    lives: watch::Sender<u64>,
 }
 
 impl Scene {
@@ -60,6 +65,11 @@ impl Scene {
         self.progress.moved.notify_one();
     }
 
+    fn let_them_in(&self, lanes: usize) {
+        self.lives.send_modify(|lives| *lives += 1);
+        self.up.add_permits(lanes);
+    }
+
     fn over(&self) -> bool {
         self.progress.over.load(Ordering::SeqCst)
     }
@@ -78,7 +88,8 @@ fn setting(name: &str, usual: u64) -> u64 {
 #[tokio::test]
 async fn what_is_acknowledged_is_remembered_once_and_what_is_forgotten_stays_so() {
     let (kills, seed) = (setting("HARK_KILLS", KILLS), setting("HARK_KILL_SEED", 1));
-    let scene = Scene { home: Home::new(), progress: Progress::default(), up: Semaphore::new(0) };
+    let scene =
+        Scene { home: Home::new(), progress: Progress::default(), up: Semaphore::new(0), lives: watch::Sender::new(0) };
     let book = Book::default();
     let [calls, additions, questions] = LANES;
     let begun = Instant::now();
@@ -101,7 +112,7 @@ async fn kill_again_and_again(scene: &Scene, kills: u64, seed: u64) -> Running {
     let mut state = 20_261_122 + seed;
     for killed in 1..=kills {
         let server = scene.home.serve().await;
-        scene.up.add_permits(lanes);
+        scene.let_them_in(lanes);
         let (counted, life) = match killed % 2 {
             0 => (&scene.progress.answered, LIVES[0]),
             _ => (&scene.progress.added, LIVES[1]),
@@ -113,13 +124,16 @@ async fn kill_again_and_again(scene: &Scene, kills: u64, seed: u64) -> Running {
         let permits = scene.up.acquire_many(u32::try_from(lanes).expect("few")).await.expect("open");
         permits.forget();
         server.kill();
-        if killed % 100 == 0 {
+        if killed % ROUND == 0 && killed < kills {
+            let server = scene.home.serve().await;
+            scene.home.until_idle().await;
+            server.kill();
             println!("{killed} kills");
         }
     }
     // Whoever has begun something ends it, on a server that stays.
     scene.progress.over.store(true, Ordering::SeqCst);
     let server = scene.home.serve().await;
-    scene.up.add_permits(lanes);
+    scene.let_them_in(lanes);
     server
 }

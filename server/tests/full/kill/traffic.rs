@@ -3,10 +3,15 @@
 use super::{LANES, Scene};
 use crate::harness::{Home, call as finished};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};
 
 /// Every so manieth call's caller is erased, as soon as the call is acknowledged or a little later.
 const ERASED: usize = 6;
+/// So many calls of one lane begin while a process lives: more come than are learnt, but not without end.
+const CALLS: usize = 3;
+/// So many memories are added for one user, counted in answers.
+const OF_ONE: usize = 20;
 /// Every so manieth memory that was added is forgotten again.
 const FORGOTTEN: usize = 3;
 
@@ -20,6 +25,7 @@ pub(super) struct Call {
 /// A memory that was sent.
 #[derive(Debug, Clone)]
 pub(super) struct Addition {
+    pub(super) user: String,
     pub(super) words: String,
     /// Where the server answered; what it did not answer may be there or not.
     pub(super) id: Option<String>,
@@ -45,6 +51,11 @@ impl Book {
 
     pub(super) fn additions(&self) -> Vec<Addition> {
         open(&self.additions).clone()
+    }
+
+    /// For whom memories were added.
+    pub(super) fn users(&self) -> BTreeSet<String> {
+        open(&self.additions).iter().map(|addition| addition.user.clone()).collect()
     }
 
     /// How much it was.
@@ -80,16 +91,19 @@ pub(super) fn event(number: usize) -> Value {
     finished(&conversation(number), &phone(number), &[&order, "I prefer deliveries in the morning."])
 }
 
-/// Who memories are added for.
-pub(super) fn integrator(lane: usize) -> String {
-    format!("adder_{lane}")
-}
-
 /// A caller rings, talks, is delivered until that is acknowledged, every tenth once more; some are erased afterwards, and
 /// delivered again.
 pub(super) async fn call(scene: &Scene, book: &Book, lane: usize) {
     let mut number = lane;
+    let mut lives = scene.lives.subscribe();
+    let mut begun = (0, 0);
     while !scene.over() {
+        let life = *lives.borrow_and_update();
+        begun = if begun.0 == life { (life, begun.1 + 1) } else { (life, 1) };
+        if begun.1 > CALLS {
+            lives.changed().await.expect("the scene outlives its lanes");
+            continue;
+        }
         let ringing = json!({"caller_id": phone(number), "called_number": "+14155550199", "agent_id": "agent_test",
             "call_sid": "CA1", "conversation_id": conversation(number)});
         let told =
@@ -130,22 +144,27 @@ async fn answered(scene: &Scene, mut request: impl AsyncFnMut(&Home) -> Option<(
     unreachable!("an endless loop")
 }
 
-/// An integrator adds memories one after the other, none twice, and forgets some.
+/// An integrator adds memories one after the other, none twice, and forgets some. The last one is answered, so that every
+/// user of whom the book tells is there.
 pub(super) async fn add(scene: &Scene, book: &Book, lane: usize) {
+    let (mut acknowledged, mut is_answered) = (0, false);
     for count in 0.. {
-        if scene.over() {
+        if scene.over() && is_answered {
             return;
         }
+        let user = format!("adder_{lane}_{}", acknowledged / OF_ONE);
         // Nothing in common with any other, so that none takes another's place.
         let words = format!("Quz{lane}a{count}b likes vex{lane}a{count}b");
-        let memory = json!({"user_id": integrator(lane), "content": words});
+        let memory = json!({"user_id": user, "content": words});
         let answer = scene.write(scene.home.try_post("/v1/memories", &memory)).await;
+        is_answered = answer.is_some();
         let id = answer.map(|(status, body)| {
             assert!((200..300).contains(&status), "{status} {body}");
             scene.count(&scene.progress.added);
+            acknowledged += 1;
             body["id"].as_str().expect("a memory's id").to_owned()
         });
-        let mut addition = Addition { words, id, forgotten: false };
+        let mut addition = Addition { user, words, id, forgotten: false };
         if count % FORGOTTEN == 0
             && let Some(id) = &addition.id
         {
