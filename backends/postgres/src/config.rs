@@ -106,6 +106,10 @@ impl PostgresConfig {
         Duration::from_millis(self.acquire_timeout_ms)
     }
 
+    pub(crate) fn statement_timeout(&self) -> Duration {
+        Duration::from_millis(self.statement_timeout_ms)
+    }
+
     fn address(&self, data_dir: &Path) -> Result<String> {
         match (&self.url, &self.url_file) {
             (Some(url), None) => Ok(url.expose().trim().to_owned()),

@@ -27,9 +27,6 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// So often a call is made in all where what ended it left no trace.
 const ATTEMPTS: u32 = 5;
 
-/// How long to wait for transactions that may still see removed rows, before the caller is told to come again.
-const SETTLE: Duration = Duration::from_secs(2);
-
 /// What is removed for somebody's sake; what else there is goes by autovacuum.
 const FORGETFUL: &str = "VACUUM users, identities, aliases, conversations, memories, links, conflicts, transfers, receipts, \
                          recalls, reviews, costs, embeddings, keys, events, jobs, erasures";
@@ -45,6 +42,8 @@ pub(crate) struct Db {
     pub(crate) schema: String,
     /// For connections that are nobody else's.
     options: PgConnectOptions,
+    /// How long to wait for transactions that may still see removed rows, before the caller is told to come again.
+    patience: Duration,
     /// Why the last write was refused, until one is known to have gone through again.
     refused: Mutex<Option<String>>,
     /// When the schema was last seen to have changed: what older connections have prepared no longer fits.
@@ -83,8 +82,8 @@ impl Db {
                 Box::pin(async move { Ok(!outdated && (known.idle_for < DOUBT || connection.ping().await.is_ok())) })
             })
             .connect_lazy_with(options.clone());
-        let schema = config.schema.clone();
-        Ok(Self { pool, veil: Veil::new(vault), schema, options, refused: Mutex::default(), changed })
+        let (schema, patience) = (config.schema.clone(), config.statement_timeout());
+        Ok(Self { pool, veil: Veil::new(vault), schema, options, patience, refused: Mutex::default(), changed })
     }
 
     /// A pool of its own for a single connection that lasts: it takes no place away from those who ask.
@@ -173,7 +172,8 @@ impl Db {
     }
 
     /// Takes removed rows out of the tables. While a transaction that is older than this call may still see them, they would
-    /// stay, so such transactions are waited for, and if they last, it is an error that may be tried again.
+    /// stay, so such transactions are waited for, and if they last longer than a statement may, it is an error that may be
+    /// tried again.
     pub(crate) async fn purge(&self) -> Result<(), Fault> {
         const READ: Fault = Fault::Again(
             ErrorKind::Unavailable,
@@ -182,7 +182,7 @@ impl Db {
         let now: i64 = sqlx::query_scalar("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
             .fetch_one(&self.pool)
             .await?;
-        timeout(SETTLE, self.unseen(now)).await.map_err(|_| READ)??;
+        timeout(self.patience, self.unseen(now)).await.map_err(|_| READ)??;
         // On a connection of its own: it takes longer than a statement may.
         let mut connection = self.options.connect().await?;
         connection.execute("SET statement_timeout = 0").await?;
@@ -190,11 +190,12 @@ impl Db {
         Ok(connection.close().await?)
     }
 
-    /// Ends when every transaction of this database began after that one.
+    /// Ends when every transaction of this database began after that one. Of the whole database, whatever schema they are in:
+    /// a vacuum leaves what any of them could see, and one that has written holds it back as one that reads does.
     async fn unseen(&self, before: i64) -> Result<(), Fault> {
         const OLDEST_SEEN: &str = "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-               AND age(backend_xmin) > age(($1 % 4294967296)::text::xid)";
+               AND greatest(age(backend_xmin), age(backend_xid)) > age(($1 % 4294967296)::text::xid)";
         loop {
             let old: i64 = sqlx::query_scalar(OLDEST_SEEN).bind(before).fetch_one(&self.pool).await?;
             if old == 0 {

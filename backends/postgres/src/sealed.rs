@@ -117,11 +117,16 @@ impl PostgresSealed {
 
     async fn replace(&self, purpose: Purpose, values: &[Resealed]) -> Result<u64, Fault> {
         let Some(SealedColumn { table, column, place, .. }) = of(purpose).next() else { return Ok(0) };
-        let found = if place == "seq" { "seq = $2::bigint" } else { "id = $2" };
+        let numbered = place == "seq";
+        let found = if numbered { "seq = $2::bigint" } else { "id = $2" };
         let update = format!("UPDATE {table} SET {column} = $1 WHERE {found} AND tenant = $3 AND {column} = $4");
         let mut replaced = 0;
         let mut tx = self.db.begin().await?;
         for Resealed { tenant, place, standing, new } in values {
+            // What is no number is the place of no numbered row.
+            if numbered && place.parse::<i64>().is_err() {
+                continue;
+            }
             let done = sqlx::query(AssertSqlSafe(update.clone()))
                 .bind(new.as_bytes())
                 .bind(place.as_str())

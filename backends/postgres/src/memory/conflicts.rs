@@ -202,18 +202,17 @@ pub(super) async fn list(
 }
 
 pub(super) async fn history(db: &Db, scope: &Scope, id: &MemoryId) -> Result<Vec<Memory>, Fault> {
-    // UNION keeps each once, so that even a ring would end.
+    // UNION keeps each once, so that even a ring would end. Both ways in one branch: a recursion may name itself only once.
     let rows = sqlx::query(
         "WITH RECURSIVE met (id) AS (
              SELECT id FROM memories WHERE id = $1 AND tenant = $2 AND caller = $3
              UNION
-             SELECT earlier.id FROM met JOIN memories AS earlier ON earlier.superseded_by = met.id
-             WHERE earlier.tenant = $2 AND earlier.caller = $3
-             UNION
-             SELECT later.id FROM met
-             JOIN memories AS this ON this.id = met.id
-             JOIN memories AS later ON later.id = this.superseded_by
-             WHERE later.tenant = $2 AND later.caller = $3
+             SELECT next.id FROM met CROSS JOIN LATERAL (
+                 SELECT id FROM memories WHERE superseded_by = met.id AND tenant = $2 AND caller = $3
+                 UNION ALL
+                 SELECT later.id FROM memories AS this JOIN memories AS later ON later.id = this.superseded_by
+                 WHERE this.id = met.id AND later.tenant = $2 AND later.caller = $3
+             ) AS next
          )
          SELECT memories.* FROM met JOIN memories ON memories.id = met.id
          ORDER BY memories.learnt_at, memories.id",

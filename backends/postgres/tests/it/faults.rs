@@ -20,12 +20,12 @@ fn verdict(error: &Error) -> (ErrorKind, bool) {
 
 /// The server's address with other parts in it.
 fn address(change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> String {
-    let options = change(PgConnectOptions::from_str(&server()).unwrap());
+    let options = change(PgConnectOptions::from_str(&server()).expect("an address"));
     options.to_url_lossy().to_string()
 }
 
 async fn refused(place: &Place, section: serde_json::Value) -> Error {
-    let error = place.opened(section, Some(vault())).await.unwrap_err();
+    let error = place.opened(section, Some(vault())).await.expect_err("it is refused");
     assert_eq!(error.operation(), "postgres.open");
     assert!(!format!("{error} {error:?}").contains("tortoise"), "{error:?}");
     error
@@ -357,8 +357,10 @@ async fn what_is_forgotten_is_vacuumed_out_once_nobody_sees_it_any_more() {
     let mut reader = place.stranger().await;
     reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM memories").await.unwrap();
     store.memory().erase_user(&one, &erasure(&one)).await.unwrap();
-    let error = store.memory().purge().await.unwrap_err();
+    let impatient = place.opened(json!({"statement_timeout_ms": 200}), Some(vault())).await.unwrap();
+    let error = impatient.memory().unwrap().purge().await.unwrap_err();
     assert_eq!(verdict(&error), (Unavailable, true), "{error:?}");
+    assert!(error.context().contains("a transaction that is still open"), "{error}");
     reader.execute("COMMIT").await.unwrap();
     store.memory().purge().await.unwrap();
     let pages: i64 = sqlx::query_scalar("SELECT pg_relation_size('memories')").fetch_one(&mut reader).await.unwrap();
