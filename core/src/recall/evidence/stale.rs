@@ -25,6 +25,9 @@ struct Gone {
 impl GaveWay {
     /// Reads it. A turn that only said the same once more is as true as what stands.
     pub(in crate::recall) async fn read(engine: &Engine, scope: &Scope, index: &TurnIndex) -> Result<Self> {
+        if index.turns().is_empty() {
+            return Ok(Self::default());
+        }
         let filter = MemoryFilter { states: vec![MemoryState::Superseded], ..MemoryFilter::default() };
         let mut gone = engine.memory.list_memories(scope, &filter, &PageRequest::first(LOOKED_AT)).await?.items;
         if gone.is_empty() {
