@@ -10,6 +10,11 @@ pub fn install(registry: &mut Registry) {
     #[cfg(not(feature = "sqlite"))]
     registry.register_stub("sqlite", "sqlite");
 
+    #[cfg(feature = "postgres")]
+    hark_postgres::register(registry);
+    #[cfg(not(feature = "postgres"))]
+    registry.register_stub("postgres", "postgres");
+
     #[cfg(feature = "lancedb")]
     hark_lancedb::register(registry);
     #[cfg(not(feature = "lancedb"))]
@@ -52,6 +57,7 @@ mod tests {
         install(&mut registry);
         for (kind, compiled) in [
             ("sqlite", cfg!(feature = "sqlite")),
+            ("postgres", cfg!(feature = "postgres")),
             ("lancedb", cfg!(feature = "lancedb")),
             ("tantivy", cfg!(feature = "tantivy")),
             ("local", cfg!(feature = "local")),

@@ -20,6 +20,7 @@ mod realmodel;
 mod schemathesis;
 mod sdk;
 mod server;
+mod services;
 mod test;
 mod tidy;
 
@@ -55,6 +56,8 @@ enum Chore {
     Kill(kill::Args),
     /// Asks a running server what its OpenAPI document allows and forbids, and holds every answer against the document
     Schemathesis(schemathesis::Args),
+    /// Starts the PostgreSQL and the Redis that tests ask, for as long as a program runs, or until Ctrl-C
+    Services(services::Args),
     /// Measures a release build: latency, memory, start-up; or recall quality
     Bench(bench::Args),
     /// Runs the loop on a real language model, and measures how it reads calls
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&workspace, args),
         Chore::Kill(args) => kill::run(&workspace, args),
         Chore::Schemathesis(args) => schemathesis::run(&workspace, args),
+        Chore::Services(args) => services::run(&workspace, args),
         Chore::Bench(args) => bench::run(&workspace, args),
         Chore::Realmodel(args) => realmodel::run(&workspace, args),
     });
@@ -110,6 +114,8 @@ mod tests {
             "xtask kill --kills 200 --seed 3 --hark target/release/hark",
             "xtask schemathesis",
             "xtask schemathesis --seconds 600 --examples 100 --seed 7 --hark target/debug/hark",
+            "xtask services",
+            "xtask services -- cargo nextest run -p hark-postgres",
             "xtask bench",
             "xtask bench -- day --conversations 100 --within 10",
             "xtask bench -- drill --callers 100",

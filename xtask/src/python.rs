@@ -1,10 +1,11 @@
 //! Python packages in environments of their own, made once and kept in the target folder.
 
 use crate::process::{self, Outcome, Workspace, works};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// A Python that has what a requirements file of the repository names. `folder` is the environment's, below the target folder.
-pub(crate) fn environment(workspace: &Workspace, folder: &str, requirements: &str) -> Outcome<PathBuf> {
+/// A Python that has what a requirements file of the repository names. `folder` is the environment's, below the target folder
+/// unless it is absolute.
+pub(crate) fn environment(workspace: &Workspace, folder: impl AsRef<Path>, requirements: &str) -> Outcome<PathBuf> {
     let folder = workspace.target().join(folder);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let wanted = std::fs::read_to_string(workspace.root().join(requirements))

@@ -1,6 +1,7 @@
 //! Every test there is.
 
 use crate::process::{self, Outcome, Workspace, in_ci, works};
+use crate::services::Services;
 use crate::{build, sdk};
 
 /// What to leave out.
@@ -15,12 +16,16 @@ pub(crate) struct Args {
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Outcome {
     let built = build::everything(workspace)?;
     let (hark, fake) = (build::pick(&built, "hark")?, build::pick(&built, "fake_elevenlabs")?);
+    let services = Services::start(workspace)?;
+    let tests = |args: &[&str]| process::run(services.tell(&mut workspace.cargo(args)));
     if works(&mut workspace.cargo(&["nextest", "--version"])) {
         let profile = if in_ci() { "ci" } else { "default" };
-        process::run(&mut workspace.cargo(&["nextest", "run", "--workspace", "--profile", profile]))?;
+        tests(&["nextest", "run", "--workspace", "--profile", profile])?;
     } else {
-        process::run(&mut workspace.cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--examples"]))?;
+        tests(&["test", "--workspace", "--lib", "--bins", "--tests", "--examples"])?;
     }
-    process::run(&mut workspace.cargo(&["test", "--workspace", "--doc"]))?;
+    tests(&["test", "--workspace", "--doc"])?;
+    // What follows asks none of them.
+    drop(services);
     if args.no_sdk { Ok(()) } else { sdk::run(workspace, &hark, &fake) }
 }

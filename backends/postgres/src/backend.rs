@@ -1,0 +1,90 @@
+//! Kind `postgres`: connects to the database and gives out its roles.
+
+use crate::config::PostgresConfig;
+use crate::db::Db;
+use crate::embeddings::PostgresEmbeddings;
+use crate::job::PostgresQueue;
+use crate::keys::PostgresKeys;
+use crate::memory::PostgresMemory;
+use crate::migrate::PostgresSchema;
+use crate::sealed::PostgresSealed;
+use async_trait::async_trait;
+use hark_core::Result;
+use hark_core::backend::{Backend, Factory, OpenContext, Role};
+use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate, SealedStore};
+use std::sync::Arc;
+
+/// Opens backends of the kind `postgres`.
+#[derive(Debug, Clone, Copy)]
+pub struct PostgresFactory;
+
+#[async_trait]
+impl Factory for PostgresFactory {
+    const KIND: &'static str = "postgres";
+    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs, Role::Cache];
+    type Config = PostgresConfig;
+
+    async fn open(&self, config: PostgresConfig, context: &OpenContext) -> Result<Arc<dyn Backend>> {
+        let options = config.resolve(&context.data_dir)?;
+        let db = Db::open(options, &config, context.vault.clone()).await;
+        let db = Arc::new(db.map_err(|fault| fault.into_error("postgres.open"))?);
+        Ok(Arc::new(PostgresBackend {
+            memory: Arc::new(PostgresMemory::new(db.clone())),
+            jobs: Arc::new(PostgresQueue::new(db.clone(), context.entropy.hex(8))),
+            cache: Arc::new(PostgresEmbeddings::new(db.clone())),
+            keys: Arc::new(PostgresKeys::new(db.clone())),
+            sealed: Arc::new(PostgresSealed::new(db.clone())),
+            schema: Arc::new(PostgresSchema::new(db.clone())),
+            db,
+        }))
+    }
+}
+
+/// An open database. It makes no copies of itself: `pg_dump` does, or the server's own archive.
+#[derive(Debug)]
+struct PostgresBackend {
+    db: Arc<Db>,
+    memory: Arc<PostgresMemory>,
+    jobs: Arc<PostgresQueue>,
+    cache: Arc<PostgresEmbeddings>,
+    keys: Arc<PostgresKeys>,
+    sealed: Arc<PostgresSealed>,
+    schema: Arc<PostgresSchema>,
+}
+
+#[async_trait]
+impl Backend for PostgresBackend {
+    fn memory(&self) -> Option<Arc<dyn MemoryStore>> {
+        Some(self.memory.clone())
+    }
+
+    fn jobs(&self) -> Option<Arc<dyn JobQueue>> {
+        Some(self.jobs.clone())
+    }
+
+    fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
+        Some(self.cache.clone())
+    }
+
+    fn keys(&self) -> Option<Arc<dyn KeyStore>> {
+        Some(self.keys.clone())
+    }
+
+    fn migrate(&self) -> Option<Arc<dyn Migrate>> {
+        Some(self.schema.clone())
+    }
+
+    fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {
+        vec![self.sealed.clone()]
+    }
+
+    async fn health(&self) -> Result<()> {
+        self.db.read("postgres.health", || self.db.ping()).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.jobs.stop();
+        self.db.close().await;
+        Ok(())
+    }
+}

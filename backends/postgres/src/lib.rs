@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod backend;
+mod bell;
+mod config;
+mod db;
+mod embeddings;
+mod error;
+mod job;
+mod keys;
+mod memory;
+mod migrate;
+mod old_events;
+mod page;
+mod row;
+mod sealed;
+mod secret;
+mod turns;
+mod veil;
+
+pub use backend::PostgresFactory;
+pub use config::PostgresConfig;
+pub use secret::Secret;
+
+use hark_core::backend::Registry;
+
+/// Adds the kind `postgres`.
+pub fn register(registry: &mut Registry) {
+    registry.register(PostgresFactory);
+}
