@@ -6,6 +6,7 @@
 use super::evidence::EvidenceCache;
 use crate::store::{Space, VectorStore};
 use crate::{MemoryId, Result, Scope, Sector};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::sync::Arc;
 
@@ -41,7 +42,8 @@ impl Warm {
     }
 }
 
-/// Two bounded caches, of callers' vectors and of their turns; the least recently used go first.
+/// Two bounded caches, of callers' vectors and of their turns; the least recently used go first, however often others called
+/// before: who is on the line now is asked about next.
 #[derive(Debug)]
 pub struct CallerCache {
     entries: Cache<(Scope, Space), Arc<Warm>>,
@@ -52,6 +54,7 @@ impl CallerCache {
     /// A cache of at most so many megabytes of vectors, and as many of turns.
     pub fn new(megabytes: u64) -> Self {
         let entries = Cache::builder()
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(|_, warm: &Arc<Warm>| u32::try_from(warm.bytes() + 256).unwrap_or(u32::MAX))
             .max_capacity(megabytes * 1024 * 1024)
             .build();
@@ -95,5 +98,45 @@ impl CallerCache {
             self.entries.invalidate(&*key);
         }
         self.turns.forget(scope);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ram::RamVectorStore;
+    use crate::store::VectorRow;
+    use crate::testkit::{FlakyVectors, Script};
+    use crate::{TenantId, UserId};
+
+    #[tokio::test]
+    async fn whoever_calls_now_is_held_however_often_others_called() {
+        let space = Space { model: "test".into(), dimensions: 4_096 };
+        let script = Script::default();
+        let store = FlakyVectors::new(Arc::new(RamVectorStore::default()), script.clone());
+        let scope = |caller: usize| Scope { tenant: TenantId::new("t"), caller: UserId::new(format!("usr_{caller}")) };
+        for caller in 0..20 {
+            let row = |n: usize| VectorRow {
+                id: MemoryId::new(format!("mem_{caller}_{n}")),
+                sector: Sector::Semantic,
+                vector: vec![1.0; space.dimensions],
+            };
+            store.upsert(&scope(caller), &space, &(0..10).map(row).collect::<Vec<_>>()).await.unwrap();
+        }
+        // Each takes a sixth of the room.
+        let cache = CallerCache::new(1);
+        for _ in 0..50 {
+            for caller in 0..5 {
+                cache.get(&store, &scope(caller), &space, 1).await.unwrap().unwrap();
+            }
+        }
+        for caller in 5..20 {
+            cache.get(&store, &scope(caller), &space, 1).await.unwrap().unwrap();
+            cache.entries.run_pending_tasks();
+            let before = script.calls();
+            cache.get(&store, &scope(caller), &space, 1).await.unwrap().unwrap();
+            assert_eq!(script.calls(), before, "caller {caller}");
+        }
+        assert!(cache.entries.weighted_size() <= 1024 * 1024);
     }
 }

@@ -7,6 +7,7 @@ use crate::ingest::open_transcript;
 use crate::layer::spoken_by;
 use crate::store::Space;
 use crate::{Conversation, ConversationId, ConversationState, PageRequest, Result, Scope, Timestamp, Transcript, User};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -67,16 +68,18 @@ impl EvidenceCache {
     /// A cache of at most so many megabytes.
     pub(in crate::recall) fn new(megabytes: u64) -> Self {
         let entries = Cache::builder()
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(|_, entry: &Arc<Entry>| u32::try_from(entry.index.bytes() + 256).unwrap_or(u32::MAX))
             .max_capacity(megabytes * 1024 * 1024)
             .build();
         let vectors = Cache::builder()
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(|_, vectors: &CallVectors| u32::try_from(vectors.len() * 4 + 256).unwrap_or(u32::MAX))
             .max_capacity(megabytes * 1024 * 1024)
             .build();
         Self {
             entries,
-            gave_way: Cache::new(MAX_GAVE_WAY),
+            gave_way: Cache::builder().eviction_policy(EvictionPolicy::lru()).max_capacity(MAX_GAVE_WAY).build(),
             vectors,
             filling: Mutex::default(),
             lane: Semaphore::new(1),
