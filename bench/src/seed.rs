@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// Different sentences; their vectors are computed once and used for every caller who is given one.
 const DISTINCT: usize = 4_096;
+/// Memories are younger than the days after which they are put away (`decay.archive_after_days`, 180).
+const YOUNGER_DAYS: usize = 170;
 /// Rows written to the derived stores at once.
 const BATCH: usize = 20_000;
 /// The tenant of a server that is told nothing else.
@@ -140,7 +142,8 @@ fn choose(rng: &mut Rng, each: usize) -> Vec<usize> {
 }
 
 fn memory(rng: &mut Rng, caller: usize, at: usize, sentence: &Sentence, now: Timestamp) -> Memory {
-    let when = now - Duration::hours(rng.below(365 * 24) as i64);
+    // Younger than what fades: the first look at what has faded would put half of it away while it is measured.
+    let when = now - Duration::hours(rng.below(YOUNGER_DAYS * 24) as i64);
     Memory {
         id: MemoryId::new(format!("mem_bench{caller:08}{at:04}")),
         content: sentence.text.clone(),
