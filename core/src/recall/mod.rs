@@ -260,27 +260,30 @@ impl Recall {
         Ok(())
     }
 
-    /// Embeds those of the caller's turns that are not in memory yet, by an embedder of this machine only: then turns are
-    /// found by their meaning, too. May take seconds, since one caller's are embedded at a time. A model that fails is told
-    /// to the log; turns are then found by their words alone.
-    ///
-    /// # Errors
-    /// When the truth cannot be read.
-    pub async fn embed_turns(&self, scope: &Scope) -> Result<()> {
-        if !self.config.evidence || !self.config.turn_vectors {
-            return Ok(());
+    /// Embeds those of the caller's turns that are not in memory yet: then turns are found by their meaning, too. Only by an
+    /// embedder of this machine: what a person says is not sent out and paid for turn by turn. May take seconds, since one
+    /// caller's are embedded at a time. What fails is told to the log; turns are then found by their words alone.
+    pub async fn embed_turns(&self, scope: &Scope) {
+        let embedding = async {
+            let Some(user) = self.welcome(scope).await? else { return Ok(()) };
+            let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
+            self.cache.turns.fill(&self.engine, scope, &turns).await
+        };
+        if self.embeds_turns() {
+            told(embedding.await);
         }
-        let Some(user) = self.welcome(scope).await? else { return Ok(()) };
-        let turns = self.cache.turns.get(&self.engine, scope, &user).await?;
-        told(self.cache.turns.fill(&self.engine, scope, &turns).await);
-        Ok(())
     }
 
     fn embed_soon(&self, scope: &Scope, turns: &Arc<evidence::TurnIndex>) {
-        if self.config.turn_vectors {
+        if self.embeds_turns() {
             let (recall, scope, turns) = (self.clone(), scope.clone(), turns.clone());
             tokio::spawn(async move { told(recall.cache.turns.fill_once(&recall.engine, &scope, &turns).await) });
         }
+    }
+
+    fn embeds_turns(&self) -> bool {
+        let is_local = self.engine.embedder.as_ref().is_some_and(|models| !models.background.info().remote);
+        self.config.evidence && self.config.turn_vectors && is_local
     }
 
     /// A caller who agrees to be told of.

@@ -37,6 +37,13 @@ impl FakeEmbedder {
         self
     }
 
+    /// The same, as if it were asked over a network and paid for.
+    #[must_use]
+    pub fn remote(mut self) -> Self {
+        self.0.remote = true;
+        self
+    }
+
     /// The same, with another threshold for links.
     #[must_use]
     pub fn with_link_threshold(mut self, cosine: f32) -> Self {

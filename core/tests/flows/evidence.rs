@@ -5,7 +5,7 @@ use hark_core::Speaker::{Agent, User};
 use hark_core::ingest::{Call, NewMemory};
 use hark_core::people::Claim;
 use hark_core::recall::RecallConfig;
-use hark_core::testkit::Outcome as Step;
+use hark_core::testkit::{FakeEmbedder, Outcome as Step};
 use hark_core::{Clock, Hit, IdentityKind, Item, Origin, RecallQuery, Scope, Sector, Speaker, Transcript, Via};
 
 const DOOR: &[(Speaker, &str)] = &[
@@ -225,7 +225,18 @@ async fn who_is_warmed_waits_for_no_model_and_turns_wait_in_a_bounded_number() {
     world.embedder.called(before + 128).await;
     for (caller, calls) in [(0, 0), (63, 0), (64, 2), (64, 0), (65, 2)] {
         let before = world.embedder.calls();
-        world.recall.embed_turns(&callers[caller]).await.unwrap();
+        world.recall.embed_turns(&callers[caller]).await;
         assert_eq!(world.embedder.calls(), before + calls, "caller {caller}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_is_not_sent_out_turn_by_turn() {
+    let (world, scope) = after(&[("conv_1", VIOLIN)], RecallConfig::default()).await;
+    for (embedder, sent) in [(FakeEmbedder::default().remote(), 0), (FakeEmbedder::default(), 2)] {
+        let world = world.with_embedder(embedder);
+        let before = world.embedder.calls();
+        world.warm(&scope).await;
+        assert_eq!(world.embedder.calls(), before + sent);
     }
 }

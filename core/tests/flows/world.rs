@@ -103,6 +103,19 @@ impl World {
         Self::over(engine, self.clock, RecallConfig::default(), scripts)
     }
 
+    /// The same world with another embedder, over the same stores: as after a restart.
+    pub fn with_embedder(&self, embedder: FakeEmbedder) -> Self {
+        let embedder = FlakyEmbedder::new(Arc::new(embedder), self.embedder.clone());
+        let engine = Engine { embedder: Some(Profiles::same(Arc::new(embedder))), ..self.engine.clone() };
+        let scripts = Scripts {
+            memory: self.memory.clone(),
+            embedder: self.embedder.clone(),
+            vectors: self.vectors.clone(),
+            keywords: self.keywords.clone(),
+        };
+        Self::over(engine, self.clock.clone(), RecallConfig::default(), scripts)
+    }
+
     fn over(engine: Engine, clock: Arc<MockClock>, config: RecallConfig, scripts: Scripts) -> Self {
         let Scripts { memory, embedder, vectors, keywords } = scripts;
         let cache = Arc::new(CallerCache::new(8));
@@ -140,7 +153,7 @@ impl World {
     /// All of a caller's in memory, as when they call.
     pub async fn warm(&self, scope: &Scope) {
         self.recall.warm(scope).await.unwrap();
-        self.recall.embed_turns(scope).await.unwrap();
+        self.recall.embed_turns(scope).await;
     }
 
     /// The scope of whoever calls from that number.

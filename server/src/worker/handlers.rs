@@ -122,9 +122,7 @@ async fn ingest(app: &App, job: &Job) -> Handled {
         // Whoever calls back is asked about at once, perhaps without an initiation that would warm them.
         let scope = scope(job, caller);
         app.warm(&scope).await;
-        if let Err(error) = app.recall.embed_turns(&scope).await {
-            tracing::warn!(?error, "turns are found by their words alone");
-        }
+        app.recall.embed_turns(&scope).await;
     }
     Ok(ingested.follow_ups)
 }

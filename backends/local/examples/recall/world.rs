@@ -97,7 +97,7 @@ impl World {
         }
         let scope = self.scope(&caller.caller).await?;
         self.recall.warm(&scope).await?;
-        self.recall.embed_turns(&scope).await?;
+        self.recall.embed_turns(&scope).await;
         Ok(())
     }
 

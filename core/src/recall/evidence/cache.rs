@@ -147,16 +147,12 @@ impl EvidenceCache {
         cosines
     }
 
-    /// Embeds the turns that have no vectors yet, call by call, the latest first. Only by an embedder of this machine:
-    /// what a person says is not sent out and paid for turn by turn. Waits while another task does it.
+    /// Embeds the turns that have no vectors yet, call by call, the latest first. Waits while another task does it.
     ///
     /// # Errors
     /// What the embedder says; what is embedded until then stays.
     pub(in crate::recall) async fn fill(&self, engine: &Engine, scope: &Scope, index: &TurnIndex) -> Result<()> {
         let Some(embedder) = engine.embedder.as_ref().map(|models| &models.background) else { return Ok(()) };
-        if embedder.info().remote {
-            return Ok(());
-        }
         let _lane = self.lane.acquire().await;
         let space = &embedder.info().space;
         for call in index.calls().iter().rev() {
