@@ -5,13 +5,18 @@ use crate::db::Db;
 use crate::embeddings::PostgresEmbeddings;
 use crate::job::PostgresQueue;
 use crate::keys::PostgresKeys;
+use crate::keywords::PostgresKeywords;
 use crate::memory::PostgresMemory;
 use crate::migrate::PostgresSchema;
 use crate::sealed::PostgresSealed;
+use crate::spaces::{self, can_be_made};
+use crate::vectors::PostgresVectors;
 use async_trait::async_trait;
 use hark_core::Result;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
-use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate, SealedStore};
+use hark_core::store::{
+    EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, SealedStore, VectorStore,
+};
 use std::sync::Arc;
 
 /// Opens backends of the kind `postgres`.
@@ -21,16 +26,21 @@ pub struct PostgresFactory;
 #[async_trait]
 impl Factory for PostgresFactory {
     const KIND: &'static str = "postgres";
-    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs, Role::Cache];
+    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs, Role::Vectors, Role::Keywords, Role::Cache];
     type Config = PostgresConfig;
 
     async fn open(&self, config: PostgresConfig, context: &OpenContext) -> Result<Arc<dyn Backend>> {
         let options = config.resolve(&context.data_dir)?;
         let db = Db::open(options, &config, context.vault.clone()).await;
         let db = Arc::new(db.map_err(|fault| fault.into_error("postgres.open"))?);
+        let keywords = PostgresKeywords::new(db.clone(), &config);
+        keywords.check().await?;
+        let has_vectors = db.read("postgres.open", || can_be_made(&db)).await?;
         Ok(Arc::new(PostgresBackend {
             memory: Arc::new(PostgresMemory::new(db.clone())),
             jobs: Arc::new(PostgresQueue::new(db.clone(), context.entropy.hex(8))),
+            vectors: has_vectors.then(|| Arc::new(PostgresVectors::new(db.clone()))),
+            keywords: Arc::new(keywords),
             cache: Arc::new(PostgresEmbeddings::new(db.clone())),
             keys: Arc::new(PostgresKeys::new(db.clone())),
             sealed: Arc::new(PostgresSealed::new(db.clone())),
@@ -46,6 +56,9 @@ struct PostgresBackend {
     db: Arc<Db>,
     memory: Arc<PostgresMemory>,
     jobs: Arc<PostgresQueue>,
+    /// Where there is pgvector.
+    vectors: Option<Arc<PostgresVectors>>,
+    keywords: Arc<PostgresKeywords>,
     cache: Arc<PostgresEmbeddings>,
     keys: Arc<PostgresKeys>,
     sealed: Arc<PostgresSealed>,
@@ -62,6 +75,15 @@ impl Backend for PostgresBackend {
         Some(self.jobs.clone())
     }
 
+    fn vectors(&self) -> Option<Arc<dyn VectorStore>> {
+        let vectors = self.vectors.clone()?;
+        Some(vectors)
+    }
+
+    fn keywords(&self) -> Option<Arc<dyn KeywordStore>> {
+        Some(self.keywords.clone())
+    }
+
     fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
         Some(self.cache.clone())
     }
@@ -76,6 +98,10 @@ impl Backend for PostgresBackend {
 
     fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {
         vec![self.sealed.clone()]
+    }
+
+    fn why_not(&self, role: Role) -> Option<String> {
+        (role == Role::Vectors && self.vectors.is_none()).then(|| spaces::REMEDY.to_owned())
     }
 
     async fn health(&self) -> Result<()> {

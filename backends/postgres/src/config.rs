@@ -5,6 +5,7 @@ use hark_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -49,6 +50,12 @@ pub struct PostgresConfig {
     /// How long the server works on a single statement before it gives up, in milliseconds; 100 to 3,600,000. Migrations
     /// take the time they need.
     pub statement_timeout_ms: u64,
+    /// The language of what is kept and asked, for finding words: a text search configuration of the server, such as
+    /// `english`, `german` or `simple`, which takes words as they stand (`\dF` in psql lists them). Where another one is set,
+    /// the words of what is there are made anew at the next start.
+    pub language: String,
+    /// Tenants whose callers speak another language, and which: `{ acme = "german" }`.
+    pub languages: BTreeMap<String, String>,
 }
 
 impl Default for PostgresConfig {
@@ -61,6 +68,8 @@ impl Default for PostgresConfig {
             min_connections: 0,
             acquire_timeout_ms: 5_000,
             statement_timeout_ms: 30_000,
+            language: "english".to_owned(),
+            languages: BTreeMap::new(),
         }
     }
 }
@@ -87,6 +96,14 @@ impl PostgresConfig {
                 "schema: must begin with a-z or `_`, hold only a-z, 0-9 and `_`, have 63 letters at the most, and not \
                  begin with `pg_`, which is the server's own",
             ));
+        }
+        let own = self.languages.iter().map(|(tenant, language)| (format!("languages.{tenant}"), language));
+        for (field, language) in std::iter::once(("language".to_owned(), &self.language)).chain(own) {
+            if !is_plain(language) {
+                return Err(wrong(&format!(
+                    "{field}: must be the name of a text search configuration, such as `english`: a-z, 0-9 and `_` alone"
+                )));
+            }
         }
         let options = parse(&self.address(data_dir)?)?;
         let timeout = self.statement_timeout_ms.to_string();
@@ -129,12 +146,13 @@ fn wrong(what: &str) -> Error {
     Error::config(format!("kind `postgres`: {what}"))
 }
 
-fn is_plain(schema: &str) -> bool {
+/// A name that needs no quoting, and is none of the server's own.
+fn is_plain(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-    (1..=63).contains(&schema.len())
-        && schema.bytes().all(plain)
-        && !schema.starts_with(|first: char| first.is_ascii_digit())
-        && !schema.starts_with("pg_")
+    (1..=63).contains(&name.len())
+        && name.bytes().all(plain)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.starts_with("pg_")
 }
 
 fn parse(address: &str) -> Result<PgConnectOptions> {
@@ -228,6 +246,8 @@ mod tests {
             (json!({"url": url, "max_connections": 3, "min_connections": 4}), "min_connections: must be 0 to 3"),
             (json!({"url": url, "acquire_timeout_ms": 0}), "acquire_timeout_ms: must be 1 to 60000"),
             (json!({"url": url, "statement_timeout_ms": 99}), "statement_timeout_ms: must be 100 to 3600000"),
+            (json!({"url": url, "language": ""}), "language: must be the name"),
+            (json!({"url": url, "languages": {"acme": "German"}}), "languages.acme: must be the name"),
         ] {
             let error = refusal(section);
             assert!(error.contains(field), "{field}: {error}");

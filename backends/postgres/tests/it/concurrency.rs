@@ -17,7 +17,7 @@ use tokio::sync::Barrier;
 const MANY: usize = 20;
 
 /// Starts `count` tasks at the same moment and waits for all.
-async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(crate) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     count: usize,
     task: impl Fn(usize) -> F,
 ) -> Vec<T> {

@@ -14,12 +14,12 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What a caller of ours decides by.
-fn verdict(error: &Error) -> (ErrorKind, bool) {
+pub(crate) fn verdict(error: &Error) -> (ErrorKind, bool) {
     (error.kind(), error.is_retriable())
 }
 
 /// The server's address with other parts in it.
-fn address(change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> String {
+pub(crate) fn address(change: impl Fn(PgConnectOptions) -> PgConnectOptions) -> String {
     let options = change(PgConnectOptions::from_str(&server()).expect("an address"));
     options.to_url_lossy().to_string()
 }
@@ -54,19 +54,59 @@ async fn a_server_that_never_answers_is_not_waited_for_longer_than_was_said() {
     assert_eq!(verdict(&error), (Unavailable, true), "{error:?}");
 }
 
+/// Makes a role that must give its password: `cargo xtask services` lets everybody else in.
+async fn with_password(place: &Place, password: &str) {
+    let mut stranger = place.stranger().await;
+    // Two tests may make the group at once.
+    let made = stranger.execute("CREATE ROLE hark_with_password").await;
+    let already = ["42710", "23505"];
+    if let Err(error) = made {
+        let code = error.as_database_error().and_then(|error| error.code()).expect("the server says why");
+        assert!(already.contains(&&*code), "{error}");
+    }
+    let role = format!("CREATE ROLE {} LOGIN PASSWORD '{password}' IN ROLE hark_with_password", place.name);
+    stranger.execute(AssertSqlSafe(role)).await.expect("the role is made");
+}
+
 #[tokio::test]
-async fn a_wrong_password_a_missing_database_and_a_missing_privilege_say_so_and_not_what_was_said() {
+async fn a_wrong_password_is_refused_and_not_told_and_the_right_one_is_taken() {
+    let place = Place::new();
+    with_password(&place, "right").await;
+    let user = place.name.clone();
+    let as_user = |password: &str| {
+        format!("{}&application_name={user}", address(|options| options.username(&user).password(password)))
+    };
+    for wrong in ["tortoise", "", "right "] {
+        let error = refused(&place, json!({"url": as_user(wrong)})).await;
+        assert_eq!(verdict(&error), (Config, false), "{error:?}");
+        assert!(error.context().contains("does not accept the user or the password"), "{error}");
+    }
+    let store = place.opened(json!({"url": as_user("right")}), Some(vault())).await.unwrap();
+    store.health().await.unwrap();
+    // One that is changed while a process runs counts for the connections that come.
+    place.tamper(format!("ALTER ROLE {user} PASSWORD 'tortoise'")).await;
+    place.end_connections().await;
+    let error = store.health().await.unwrap_err();
+    assert_eq!(verdict(&error), (Config, false), "{error:?}");
+    place.tamper(format!("ALTER ROLE {user} PASSWORD 'right'")).await;
+    store.health().await.unwrap();
+    store.close().await.unwrap();
+    place.tamper(format!("DROP ROLE {user}")).await;
+}
+
+#[tokio::test]
+async fn an_unknown_user_a_missing_database_and_a_missing_privilege_say_so() {
     let place = Place::new();
     let user = place.name.clone();
     place.stranger().await.execute(AssertSqlSafe(format!("CREATE ROLE {user} LOGIN PASSWORD 'right'"))).await.unwrap();
-    let as_user = |password: &str| address(|options| options.username(&user).password(password));
     let missing = address(|options| options.database("tortoise_missing"));
     let error = refused(&place, json!({"url": missing})).await;
     assert_eq!(verdict(&error), (Config, false), "{error:?}");
     assert!(error.context().contains("no database of that name"), "{error}");
 
-    // May log in, where the server trusts or the password is right, but not make a schema.
-    let store = place.opened(json!({"url": as_user("right")}), Some(vault())).await.unwrap();
+    // May log in, but not make a schema.
+    let url = address(|options| options.username(&user).password("right"));
+    let store = place.opened(json!({"url": url}), Some(vault())).await.unwrap();
     let error = store.migrate().unwrap().run().await.unwrap_err();
     assert_eq!(verdict(&error), (Config, false), "{error:?}");
     assert!(error.context().contains("CREATE on the database"), "{error}");

@@ -2,7 +2,7 @@
 
 use hark_core::backend::{Backend, OpenContext, Registry};
 use hark_core::crypt::{Keyring, Vault};
-use hark_core::store::{JobQueue, MemoryStore, Migrate};
+use hark_core::store::{JobQueue, KeywordStore, MemoryStore, Migrate, VectorStore};
 use hark_core::testkit::{MockClock, SeededEntropy};
 use hark_core::{Entropy, Result, SystemEntropy};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -80,6 +80,13 @@ impl Place {
         self.stranger().await.execute(AssertSqlSafe(sql.into())).await.expect("the statement runs");
     }
 
+    /// Does something in another database of the server, as its superuser.
+    pub(crate) async fn elsewhere(&self, database: &str, sql: impl Into<String>) {
+        let options = PgConnectOptions::from_str(&server()).expect("an address").database(database);
+        let mut connection = options.connect().await.expect("it connects");
+        connection.execute(AssertSqlSafe(sql.into())).await.expect("the statement runs");
+    }
+
     /// Ends every connection of this place's stores, as an administrator or a failover does.
     pub(crate) async fn end_connections(&self) {
         let ended = sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1")
@@ -136,6 +143,14 @@ impl Store {
 
     pub(crate) fn jobs(&self) -> Arc<dyn JobQueue> {
         self.0.jobs().expect("the role")
+    }
+
+    pub(crate) fn vectors(&self) -> Arc<dyn VectorStore> {
+        self.0.vectors().expect("the role")
+    }
+
+    pub(crate) fn keywords(&self) -> Arc<dyn KeywordStore> {
+        self.0.keywords().expect("the role")
     }
 
     pub(crate) fn schema(&self) -> Arc<dyn Migrate> {
