@@ -27,6 +27,7 @@ pub struct World {
     pub people: People,
     pub ingest: Ingest,
     pub recall: Recall,
+    pub cache: Arc<CallerCache>,
     pub memory: Script,
     pub embedder: Script,
     pub vectors: Script,
@@ -103,13 +104,25 @@ impl World {
         Self::over(engine, self.clock, RecallConfig::default(), scripts)
     }
 
+    /// Another node over the same stores, with caches of its own.
+    pub fn beside(&self) -> Self {
+        let scripts = Scripts {
+            memory: self.memory.clone(),
+            embedder: self.embedder.clone(),
+            vectors: self.vectors.clone(),
+            keywords: self.keywords.clone(),
+        };
+        Self::over(self.engine.clone(), self.clock.clone(), RecallConfig::default(), scripts)
+    }
+
     fn over(engine: Engine, clock: Arc<MockClock>, config: RecallConfig, scripts: Scripts) -> Self {
         let Scripts { memory, embedder, vectors, keywords } = scripts;
         let cache = Arc::new(CallerCache::new(8));
         Self {
             people: People::new(engine.clone()),
             ingest: Ingest::new(engine.clone(), cache.clone(), IngestConfig::default()),
-            recall: Recall::new(engine.clone(), cache, config),
+            recall: Recall::new(engine.clone(), cache.clone(), config),
+            cache,
             engine,
             clock,
             memory,
