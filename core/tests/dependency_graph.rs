@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What does input and output, or belongs to one outside system: not core's business.
-const DRIVERS: [&str; 12] = [
+const DRIVERS: [&str; 13] = [
     "axum",
     "sqlx",
     "sqlx-core",
@@ -20,6 +20,7 @@ const DRIVERS: [&str; 12] = [
     "async-openai",
     "hyper",
     "tower-http",
+    "redis",
 ];
 
 /// Runs cargo in this workspace and answers what it wrote.

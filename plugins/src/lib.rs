@@ -39,6 +39,11 @@ pub fn install(registry: &mut Registry) {
     hark_ollama::register(registry);
     #[cfg(not(feature = "ollama"))]
     registry.register_stub("ollama", "ollama");
+
+    #[cfg(feature = "redis")]
+    hark_redis::register(registry);
+    #[cfg(not(feature = "redis"))]
+    registry.register_stub("redis", "redis");
 }
 
 /// The built-in embedder's models: what `hark models` lists and fetches.
@@ -63,6 +68,7 @@ mod tests {
             ("local", cfg!(feature = "local")),
             ("openai", cfg!(feature = "openai")),
             ("ollama", cfg!(feature = "ollama")),
+            ("redis", cfg!(feature = "redis")),
         ] {
             let info = registry.info(kind).unwrap();
             assert_eq!(info.schema.is_some(), compiled, "{kind}");

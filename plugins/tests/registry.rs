@@ -17,6 +17,7 @@ fn suite(role: Role) -> &'static str {
         Role::Extractor => "extractor_suite!",
         Role::Classifier => "classifier_suite!",
         Role::Cache => "embedding_cache_suite!",
+        Role::Limits => "rate_limiter_suite!",
     }
 }
 

@@ -9,6 +9,7 @@ use hark_core::backend::{Backend, Role};
 use hark_core::engine::Engine;
 use hark_core::ingest::{Ingest, IngestConfig, ReconcileConfig};
 use hark_core::layer::Breaker;
+use hark_core::limit::RateLimiter;
 use hark_core::people::{IdentityConfig, People};
 use hark_core::privacy::AuditLog;
 use hark_core::quality::Quality;
@@ -281,6 +282,15 @@ impl App {
     pub fn with_keys(self, store: Option<Arc<dyn KeyStore>>) -> Self {
         let access = Authenticator::new(&self.engine, &self.settings, store);
         Self { access: Arc::new(access), ..self }
+    }
+
+    /// The same, counting rates by `rates`, which others may share; by itself where there is none.
+    #[must_use]
+    pub fn with_rates(self, rates: Option<Arc<dyn RateLimiter>>) -> Self {
+        match rates {
+            Some(rates) => Self { limits: Arc::new(Limits::new(&self.settings.limits, rates)), ..self },
+            None => self,
+        }
     }
 
     /// The same, sealing anew in these stores what older encryption keys have sealed.

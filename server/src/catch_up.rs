@@ -39,10 +39,7 @@ async fn once(app: &App) -> Result<()> {
     if repaired > 0 {
         tracing::info!(memories = repaired, "indexed what the last process left pending");
     }
-    let lag = app.ingest.lag().await?;
-    if !lag.is_behind() {
-        return Ok(());
-    }
+    let Some(lag) = app.ingest.lost().await? else { return Ok(()) };
     tracing::warn!(
         memories = lag.memories,
         words = lag.words,

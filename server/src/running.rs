@@ -25,6 +25,9 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// How often what models cost and what agents were told is kept: a killed process loses so much of it at the most.
 const KEEP: Duration = Duration::from_secs(5);
 
+/// Erasures that are looked at for what is held in memory.
+const LET_GO: usize = 1_000;
+
 /// How long the backends may take to be closed: a store that hangs must not keep the process for ever.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -110,6 +113,8 @@ impl Running {
             spawn_worker(&app, &lifecycle, worker_settings(&config.worker, grace));
             spawn_catch_up(&app, &lifecycle);
             spawn_filling(&app, &lifecycle);
+        } else {
+            spawn_letting_go(&app, &lifecycle, Duration::from_secs(config.worker.repair_secs));
         }
         if let Some(listener) = listener {
             spawn_http(&app, &lifecycle, listener, connection_limits(config));
@@ -217,6 +222,24 @@ fn spawn_filling(app: &App, lifecycle: &Lifecycle) {
         tokio::select! {
             () = spaces::fill(app) => {}
             () = soft.cancelled() => {}
+        }
+    });
+}
+
+/// What the schedule of a worker does beside the rest: a process without one holds callers in memory too.
+fn spawn_letting_go(app: &App, lifecycle: &Lifecycle, period: Duration) {
+    let (app, soft) = (app.clone(), lifecycle.soft.clone());
+    lifecycle.tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(period);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = soft.cancelled() => return,
+            }
+            if let Err(error) = app.ingest.let_go_of_erased(LET_GO).await {
+                tracing::warn!(?error, "people whom another process has erased may still be held in memory");
+            }
         }
     });
 }

@@ -315,6 +315,17 @@ fn embeddings_are_kept_beside_the_truth_unless_told_otherwise() {
 }
 
 #[test]
+fn rates_are_counted_by_every_process_for_itself_unless_told_otherwise() {
+    let choice =
+        |text: &str| Fixture::new(text).load(&[]).unwrap().plan(&registry()).unwrap().choice(Role::Limits).clone();
+    assert_eq!(choice(""), Choice::None);
+    assert_eq!(choice("[roles]\nlimits = 'none'\n"), Choice::None);
+    assert_eq!(choice("[roles]\nlimits = 'ram'\n"), Choice::Backend("ram".to_owned()));
+    let error = Fixture::new("[roles]\nlimits = 'words'\n").error(&[]);
+    assert!(error.contains("roles.limits: backend `words` (tantivy) offers keywords, not limits"), "{error}");
+}
+
+#[test]
 fn a_kinds_name_needs_no_section_and_a_section_of_that_name_no_kind() {
     let fixture = Fixture::new("[roles]\nmemory = 'ram'\njobs = 'ram'\n");
     let plan = fixture

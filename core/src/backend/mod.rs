@@ -11,6 +11,7 @@ pub use role::Role;
 
 use crate::Result;
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
+use crate::limit::RateLimiter;
 use crate::store::{
     Backup, EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, SealedStore, VectorStore,
 };
@@ -40,6 +41,10 @@ pub trait Backend: Debug + Send + Sync + 'static {
     }
     /// Embeddings that were paid for.
     fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
+        None
+    }
+    /// Rates, counted for all nodes that share the backend.
+    fn limits(&self) -> Option<Arc<dyn RateLimiter>> {
         None
     }
     /// API keys and webhook secrets. No role of its own: asked of whoever plays the truth. Without it only configured

@@ -25,16 +25,19 @@ pub enum Role {
     Classifier,
     /// [`crate::store::EmbeddingCache`]
     Cache,
+    /// [`crate::limit::RateLimiter`]
+    Limits,
 }
 
 impl Role {
     /// All of them, the truth first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Memory,
         Self::Jobs,
         Self::Vectors,
         Self::Keywords,
         Self::Cache,
+        Self::Limits,
         Self::Embedder,
         Self::Chat,
         Self::Extractor,
@@ -53,6 +56,7 @@ impl Role {
             Self::Extractor => "extractor",
             Self::Classifier => "classifier",
             Self::Cache => "cache",
+            Self::Limits => "limits",
         }
     }
 }

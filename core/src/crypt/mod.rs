@@ -96,11 +96,13 @@ pub enum Purpose {
     Summary,
     /// What a merge or a split notes of two profiles.
     Transfer,
+    /// A vector of what somebody said, in a cache outside of the process.
+    Embedding,
 }
 
 impl Purpose {
     /// All of them, in their order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Event,
         Self::Transcript,
         Self::Extraction,
@@ -112,6 +114,7 @@ impl Purpose {
         Self::Name,
         Self::Summary,
         Self::Transfer,
+        Self::Embedding,
     ];
 
     /// The stable lower-case name; it is bound into every sealed value.
@@ -128,6 +131,7 @@ impl Purpose {
             Self::Name => "name",
             Self::Summary => "summary",
             Self::Transfer => "transfer",
+            Self::Embedding => "embedding",
         }
     }
 
@@ -135,6 +139,11 @@ impl Purpose {
     /// compared within its transactions. Such values were kept in the clear once, so one from then still opens.
     pub fn is_sealed_by_store(self) -> bool {
         matches!(self, Self::Name | Self::Summary | Self::Transfer)
+    }
+
+    /// Whether only caches hold it, which may lose it: no encryption key is kept for its sake, and nothing seals it anew.
+    pub fn is_cached(self) -> bool {
+        self == Self::Embedding
     }
 }
 
@@ -301,8 +310,9 @@ impl Vault {
         token::verify(self, token, now)
     }
 
-    /// HMAC-SHA-256 over the parts under the look-up key, apart for each use.
-    pub(crate) fn keyed_hash(&self, use_: &str, parts: &[&str]) -> [u8; 32] {
+    /// HMAC-SHA-256 over the parts under the look-up key, apart for each use: by what something is found that must not be known
+    /// from the name it is kept under. A backend begins `use_` with its own kind.
+    pub fn keyed_hash(&self, use_: &str, parts: &[&str]) -> [u8; 32] {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.keyring.lookup())
             .unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"));
         for part in std::iter::once(&use_).chain(parts) {

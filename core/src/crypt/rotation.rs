@@ -151,7 +151,7 @@ fn is_stale(vault: &Vault, key: &str) -> bool {
 }
 
 fn tell(left: &BTreeMap<Purpose, u64>) {
-    for purpose in Purpose::ALL {
+    for purpose in Purpose::ALL.into_iter().filter(|purpose| !purpose.is_cached()) {
         let values = left.get(&purpose).copied().unwrap_or_default();
         metrics::gauge!("hark_encryption_stale_values", "purpose" => purpose.name()).set(values as f64);
     }

@@ -34,7 +34,7 @@ struct Work {
 
 impl Ingest {
     /// Erases a caller. Answers the erasure, which is settled: nothing of theirs is found or held anywhere but in older
-    /// versions of files, which [`Ingest::purge_erased`] removes. Of one who was erased before, it is what it was then;
+    /// versions of files and in an embedding cache that is away, which [`Ingest::purge_erased`] sees to. Of one who was erased before, it is what it was then;
     /// `None` for one who never was anybody. Can be repeated, whatever it broke off at.
     ///
     /// What was spent on the caller's conversations stays counted, without their names.
@@ -87,6 +87,10 @@ impl Ingest {
             return Ok(erasure);
         }
         let (events, jobs) = self.follow_erasure(tenant, &erasure).await?;
+        if let Err(error) = self.erase_embeddings(tenant, &erasure).await {
+            // Nobody is told anything out of a cache, and it may be away for long. The files are not clean before it answers.
+            tracing::warn!(?error, "the embedding cache may still hold something of a person who was erased");
+        }
         let (step, at) = (ErasureStep::Settled { events, jobs }, self.engine.clock.now());
         self.engine.memory.step_erasure(tenant, &erasure.id, step, at).await?;
         metrics::counter!("hark_erasures_total").increment(1);
@@ -101,9 +105,6 @@ impl Ingest {
             let scope = Scope { tenant: tenant.clone(), caller: name.clone() };
             self.engine.vectors.erase(&scope).await?;
             self.engine.keywords.erase(&scope).await?;
-            if let Some(embeddings) = &self.engine.embeddings {
-                embeddings.erase(&scope).await?;
-            }
             self.cache.forget(&scope);
         }
         let events: Vec<EventId> = work.conversations.iter().flat_map(|id| events_of(tenant, id)).collect();
@@ -114,6 +115,15 @@ impl Ingest {
         // Told while it was being erased.
         self.engine.memory.delete_unowned(tenant, &work.conversations).await?;
         Ok((events, jobs))
+    }
+
+    /// Removes what was paid for of them, in this process and in the cache behind it.
+    async fn erase_embeddings(&self, tenant: &TenantId, erasure: &Erasure) -> Result<()> {
+        let Some(embeddings) = &self.engine.embeddings else { return Ok(()) };
+        for caller in self.open_work(tenant, erasure)?.into_iter().flat_map(|work| work.names) {
+            embeddings.erase(&Scope { tenant: tenant.clone(), caller }).await?;
+        }
+        Ok(())
     }
 
     fn open_work(&self, tenant: &TenantId, erasure: &Erasure) -> Result<Option<Work>> {
@@ -143,9 +153,7 @@ impl Ingest {
         let (mut settled, mut failed) = (0, None);
         for (tenant, erasure) in self.engine.memory.open_erasures(limit).await? {
             if erasure.settled_at.is_some() {
-                for caller in self.open_work(&tenant, &erasure)?.into_iter().flat_map(|work| work.names) {
-                    self.cache.forget(&Scope { tenant: tenant.clone(), caller });
-                }
+                self.let_go_of(&tenant, &erasure)?;
                 continue;
             }
             match self.settle_erasure(&tenant, erasure).await {
@@ -154,6 +162,29 @@ impl Ingest {
             }
         }
         failed.map_or(Ok(settled), Err)
+    }
+
+    /// Lets go of what this process still holds of people whom another one has erased, and of nothing else: for a process
+    /// that only answers. Nobody is told any of it from the erasure on; this is for what stays in memory.
+    ///
+    /// # Errors
+    /// What the store says, or keys that are gone.
+    pub async fn let_go_of_erased(&self, limit: usize) -> Result<()> {
+        for (tenant, erasure) in self.engine.memory.open_erasures(limit).await? {
+            self.let_go_of(&tenant, &erasure)?;
+        }
+        Ok(())
+    }
+
+    fn let_go_of(&self, tenant: &TenantId, erasure: &Erasure) -> Result<()> {
+        for caller in self.open_work(tenant, erasure)?.into_iter().flat_map(|work| work.names) {
+            let scope = Scope { tenant: tenant.clone(), caller };
+            if let Some(embeddings) = &self.engine.embeddings {
+                embeddings.let_go(&scope);
+            }
+            self.cache.forget(&scope);
+        }
+        Ok(())
     }
 
     /// Rewrites the files of all stores, if they may still hold something of a person who was erased, until they are
@@ -171,6 +202,7 @@ impl Ingest {
         for (tenant, erasure) in &settled {
             // Once more: a write that was under way then may have come in between.
             self.follow_erasure(tenant, erasure).await?;
+            self.erase_embeddings(tenant, erasure).await?;
         }
         self.engine.vectors.purge().await?;
         self.engine.keywords.purge().await?;

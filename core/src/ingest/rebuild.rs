@@ -4,7 +4,7 @@ use super::{Ingest, index};
 use crate::ai::Embedder;
 use crate::cost::{Account, charged_at_least_to};
 use crate::store::{KeywordDoc, VectorRow};
-use crate::{IndexState, Memory, MemoryId, PageRequest, Result, Scope};
+use crate::{Memory, MemoryId, PageRequest, Result, Scope};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -34,7 +34,12 @@ pub struct Lag {
 impl Lag {
     /// Whether something that is in the truth cannot be found.
     pub fn is_behind(&self) -> bool {
-        self.words < self.memories || self.vectors < self.memories
+        self.missing() > 0
+    }
+
+    /// How many documents, or vectors where more of them are, the derived stores have less than the truth.
+    fn missing(&self) -> u64 {
+        self.memories.saturating_sub(self.words.min(self.vectors))
     }
 }
 
@@ -67,6 +72,20 @@ impl Ingest {
             None => memories,
         };
         Ok(Lag { memories, words: self.engine.keywords.count().await?, vectors })
+    }
+
+    /// How far the derived stores are behind in what nobody sees to: they lack more than what waits for its index, which the
+    /// schedule brings in, or another node that has only just written it. `None` where they lack no more.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn lost(&self) -> Result<Option<Lag>> {
+        let lag = self.lag().await?;
+        if !lag.is_behind() {
+            return Ok(None);
+        }
+        let pending = self.engine.memory.pending_memories(BATCH).await?.len() as u64;
+        Ok((lag.missing() > pending).then_some(lag))
     }
 
     /// Rebuilds words and vectors of every memory, from the truth. With `clear` the derived stores are emptied
@@ -125,10 +144,9 @@ impl Ingest {
             let memories: Vec<Memory> = group.iter().map(|(_, m)| m.clone()).collect();
             let all: Vec<MemoryId> = memories.iter().map(|memory| memory.id.clone()).collect();
             index::withdraw_forgotten(&self.engine, scope, &all).await?;
-            let pending = memories.iter().filter(|m| m.index == IndexState::Pending);
-            let ids: Vec<MemoryId> = pending.map(|m| m.id.clone()).collect();
-            if what.words && !ids.is_empty() {
-                self.engine.memory.mark_indexed(scope, &ids).await?;
+            // Those that were marked before too: whoever was asked about meanwhile is held in memory without them, on any node.
+            if what.words {
+                self.engine.memory.mark_indexed(scope, &all).await?;
             }
         }
         Ok(())

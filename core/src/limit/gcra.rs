@@ -34,9 +34,14 @@ impl Quota {
         Self { per_minute, burst: per_minute }
     }
 
-    /// Microseconds in which one is paid back.
-    fn interval(self) -> i64 {
+    /// Microseconds in which one is paid back, at least 1.
+    pub fn interval(self) -> i64 {
         (60_000_000 / i64::from(self.per_minute.max(1))).max(1)
+    }
+
+    /// Microseconds in which a whole burst is paid back: nobody owes more.
+    pub fn most(self) -> i64 {
+        self.interval() * i64::from(self.burst.max(1))
     }
 
     /// Rules on `cost` at `now`, where what was taken before is paid back at `paid`; `None` for nothing. Answers the ruling and
@@ -44,8 +49,7 @@ impl Quota {
     ///
     /// A clock that jumps back gives nobody a longer wait than a whole burst has.
     pub fn rule(self, paid: Option<Timestamp>, cost: u32, now: Timestamp) -> (Ruling, Timestamp) {
-        let (interval, burst) = (self.interval(), i64::from(self.burst.max(1)));
-        let (most, at) = (interval * burst, now.timestamp_micros());
+        let (interval, most, at) = (self.interval(), self.most(), now.timestamp_micros());
         let owed = paid.map_or(0, |paid| (paid.timestamp_micros() - at).clamp(0, most));
         let wanted = owed + interval * i64::from(cost.max(1));
         let allowed = wanted <= most;

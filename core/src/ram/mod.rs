@@ -20,6 +20,7 @@ pub use vector::RamVectorStore;
 
 use crate::Result;
 use crate::backend::{Backend, Factory, OpenContext, Role};
+use crate::limit::RateLimiter;
 use crate::store::{EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, SealedStore, VectorStore};
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -39,7 +40,8 @@ pub struct RamFactory;
 #[async_trait]
 impl Factory for RamFactory {
     const KIND: &'static str = "ram";
-    const ROLES: &'static [Role] = &[Role::Memory, Role::Jobs, Role::Vectors, Role::Keywords, Role::Cache];
+    const ROLES: &'static [Role] =
+        &[Role::Memory, Role::Jobs, Role::Vectors, Role::Keywords, Role::Cache, Role::Limits];
     type Config = RamConfig;
 
     async fn open(&self, _: RamConfig, _: &OpenContext) -> Result<Arc<dyn Backend>> {
@@ -55,6 +57,7 @@ pub struct RamBackend {
     vectors: Arc<RamVectorStore>,
     keywords: Arc<RamKeywordStore>,
     cache: Arc<RamEmbeddingCache>,
+    limits: Arc<RamRateLimiter>,
     keys: Arc<RamKeyStore>,
 }
 
@@ -78,6 +81,10 @@ impl Backend for RamBackend {
 
     fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
         Some(Arc::clone(&self.cache) as _)
+    }
+
+    fn limits(&self) -> Option<Arc<dyn RateLimiter>> {
+        Some(Arc::clone(&self.limits) as _)
     }
 
     fn keys(&self) -> Option<Arc<dyn KeyStore>> {

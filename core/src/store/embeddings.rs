@@ -55,7 +55,8 @@ pub trait EmbeddingCache: fmt::Debug + Send + Sync + 'static {
     /// Notes that embeddings were used. The missing are ignored.
     async fn touch(&self, tenant: &TenantId, space: &Space, keys: &[EmbeddingKey], now: Timestamp) -> Result<()>;
 
-    /// Removes everything whose owner is this caller. Answers how much went.
+    /// Removes everything whose owner is this caller. Answers how much went. What a cache that processes share is given for that
+    /// caller soon afterwards it may leave out: a call may be under way elsewhere that brings what was erased.
     async fn erase(&self, scope: &Scope) -> Result<u64>;
 
     /// Removes what was last used before `unused_since`, and of the rest all but the `keep` last used, of all

@@ -146,7 +146,7 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// first contact is the first of these calls; links and conflicts between what goes and what stays are removed and
     /// what they did is taken back ([`crate::Parting`]). Calls are counted where they went, and
     /// `last_contact` follows. What is moved waits for its index (`Pending`), and the transfer is not settled. Both
-    /// revisions are raised; what costs were is counted by conversation and moves along. Receipts and reviews go with their
+    /// revisions are raised to their next epoch ([`User::next_epoch`]); what costs were is counted by conversation and moves along. Receipts and reviews go with their
     /// conversations and memories; a merge takes the rest of them too, which stays with `into` when it is undone, unless a
     /// memory that goes back tells whose it is.
     ///
@@ -253,7 +253,8 @@ pub trait MemoryStore: Debug + Send + Sync + 'static {
     /// nothing that is kept falls out of sight.
     async fn delete_memories(&self, scope: &Scope, ids: &[MemoryId]) -> Result<u64>;
 
-    /// Notes that words and vectors are written. Missing ones are ignored.
+    /// Notes that words and vectors are written, and raises the revision also where that was noted before: they were written
+    /// anew, and somebody may have read them while they were missing. Missing ones are ignored.
     async fn mark_indexed(&self, scope: &Scope, ids: &[MemoryId]) -> Result<()>;
 
     // ---- links

@@ -63,6 +63,22 @@ pub struct User {
     #[serde(default)]
     pub consent: Consent,
     /// Grows with every write to this caller's memories or links; what was read at one revision and is asked
-    /// for at the same is still true.
+    /// for at the same is still true. A merge or a split goes on at the next [`User::epoch`].
     pub revision: u64,
 }
+
+impl User {
+    /// Counts the merges and splits this caller took part in: which conversations are this caller's changes otherwise only
+    /// by a call that is counted in `call_count`.
+    pub fn epoch(&self) -> u64 {
+        self.revision >> EPOCH
+    }
+
+    /// The revision after a merge or a split.
+    pub fn next_epoch(revision: u64) -> u64 {
+        ((revision >> EPOCH) + 1) << EPOCH
+    }
+}
+
+/// Bits of a revision within its epoch: more writes than a caller lives to see.
+const EPOCH: u32 = 32;

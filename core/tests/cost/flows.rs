@@ -1,6 +1,6 @@
 //! Both flows with an embedder that costs money.
 
-use super::paid::{Disk, Paid, settle};
+use super::paid::{Disk, Paid, ask, settle};
 use chrono::Duration as Span;
 use hark_core::ai::Embedder;
 use hark_core::ai::by_rules::{RuleClassifier, RuleExtractor};
@@ -13,8 +13,8 @@ use hark_core::ram::{RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStor
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::store::{EmbeddingCache, MemoryStore};
 use hark_core::testkit::fixtures::{recorder, scopes, start, tenant, transcript, vault};
-use hark_core::testkit::{MockClock, Script, SeededEntropy};
-use hark_core::{IdentityKind, IndexState, Mode, Origin, RecallQuery, Scope, Speaker};
+use hark_core::testkit::{MockClock, Outcome as TestOutcome, Script, SeededEntropy};
+use hark_core::{ErrorKind, IdentityKind, IndexState, Mode, Origin, RecallQuery, Scope, Speaker};
 use std::sync::Arc;
 
 struct World {
@@ -208,6 +208,54 @@ async fn an_erased_caller_leaves_sums_and_no_words() {
     assert_eq!(world.disk.inner.count().await.unwrap(), 0);
     let costs = world.costs(CostGroup::Conversation).await;
     assert!(matches!(&*costs, [(None, calls)] if *calls > 1), "{costs:?}");
+}
+
+#[tokio::test]
+async fn an_erasure_does_not_wait_for_a_cache_that_is_away_and_is_not_clean_before_it_answers() {
+    let world = world(&CostConfig::default());
+    let scope = world.learn().await;
+    settle().await;
+    world.disk.script.change(|method, _| match method {
+        "erase" => TestOutcome::fail(ErrorKind::Unavailable),
+        _ => TestOutcome::Pass,
+    });
+    let erasure = world.ingest.erase(&scope).await.unwrap().unwrap();
+    assert!(erasure.settled_at.is_some() && world.disk.inner.count().await.unwrap() > 0);
+    for _ in 0..3 {
+        world.clock.advance(Span::minutes(11));
+        world.ingest.purge_erased(10).await.unwrap_err();
+    }
+    let ledger = async || world.engine.memory.erasure(&tenant(), &erasure.id).await.unwrap().unwrap();
+    assert_eq!(ledger().await.compacted_at, None);
+    world.disk.script.change(|_, _| TestOutcome::Pass);
+    world.ingest.purge_erased(10).await.unwrap();
+    assert_eq!(world.disk.inner.count().await.unwrap(), 0);
+    world.clock.advance(Span::minutes(11));
+    assert_eq!(world.ingest.purge_erased(10).await.unwrap(), 1);
+    assert!(ledger().await.clean_at.is_some());
+}
+
+/// A node that only answers holds what it has paid for, until it looks into the ledger.
+#[tokio::test]
+async fn what_another_node_erased_is_let_go_and_would_be_paid_for_again() {
+    let world = world(&CostConfig::default());
+    let scope = world.learn().await;
+    let tiers = EmbeddingTiers::new(&EmbeddingCacheConfig::default(), None, vault(), world.clock.clone(), tenant());
+    let tiers = Arc::new(tiers);
+    let bare = Profiles::same(world.paid.clone() as Arc<dyn Embedder>);
+    let embedder = CachedEmbedder::around(bare, &tiers);
+    let engine = Engine { embedder: Some(embedder.clone()), embeddings: Some(tiers), ..world.engine.clone() };
+    let other = Ingest::new(engine, Arc::new(CallerCache::new(1)), IngestConfig::default());
+    let asked = async || {
+        ask(&embedder.interactive, &scope, &["which town"]).await.unwrap();
+        world.paid.asked().len()
+    };
+    let paid = asked().await;
+    assert_eq!(asked().await, paid, "it is held");
+    world.ingest.erase(&scope).await.unwrap();
+    assert_eq!(asked().await, paid, "it is held still");
+    other.let_go_of_erased(10).await.unwrap();
+    assert_eq!(asked().await, paid + 1);
 }
 
 #[tokio::test]

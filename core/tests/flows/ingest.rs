@@ -210,7 +210,9 @@ async fn a_reindex_from_nothing_finds_everything_again() {
     world.engine.keywords.clear().await.unwrap();
     let space = world.engine.embedder.as_ref().unwrap().background.info().space.clone();
     world.engine.vectors.clear(&space).await.unwrap();
-    assert!(world.ingest.lag().await.unwrap().is_behind());
+    let lag = world.ingest.lag().await.unwrap();
+    assert!(lag.is_behind());
+    assert_eq!(world.ingest.lost().await.unwrap(), Some(lag));
 
     let count = world.ingest.reindex(true, &|done, all| assert!(done <= all)).await.unwrap();
     assert_eq!(count, world.engine.memory.count_memories().await.unwrap());

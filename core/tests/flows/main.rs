@@ -12,6 +12,7 @@ mod identity;
 mod ingest;
 mod injection;
 mod links;
+mod nodes;
 mod passage;
 mod prompt;
 mod quality;

@@ -27,6 +27,7 @@ pub struct World {
     pub people: People,
     pub ingest: Ingest,
     pub recall: Recall,
+    pub cache: Arc<CallerCache>,
     pub memory: Script,
     pub embedder: Script,
     pub vectors: Script,
@@ -106,7 +107,15 @@ impl World {
     /// The same world with another embedder, over the same stores: as after a restart.
     pub fn with_embedder(&self, embedder: FakeEmbedder) -> Self {
         let embedder = FlakyEmbedder::new(Arc::new(embedder), self.embedder.clone());
-        let engine = Engine { embedder: Some(Profiles::same(Arc::new(embedder))), ..self.engine.clone() };
+        self.again(Engine { embedder: Some(Profiles::same(Arc::new(embedder))), ..self.engine.clone() })
+    }
+
+    /// Another node over the same stores, with caches of its own.
+    pub fn beside(&self) -> Self {
+        self.again(self.engine.clone())
+    }
+
+    fn again(&self, engine: Engine) -> Self {
         let scripts = Scripts {
             memory: self.memory.clone(),
             embedder: self.embedder.clone(),
@@ -122,7 +131,8 @@ impl World {
         Self {
             people: People::new(engine.clone()),
             ingest: Ingest::new(engine.clone(), cache.clone(), IngestConfig::default()),
-            recall: Recall::new(engine.clone(), cache, config),
+            recall: Recall::new(engine.clone(), cache.clone(), config),
+            cache,
             engine,
             clock,
             memory,

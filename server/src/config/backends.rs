@@ -65,17 +65,24 @@ impl Loaded {
         ];
         let mut plan = Plan { instances: Vec::new(), roles: BTreeMap::new() };
         for (role, name) in named {
-            let choice = self.choose(role, name, registry)?;
-            if let Choice::Backend(name) = &choice
-                && !plan.instances.iter().any(|i| i.name == *name)
-            {
-                plan.instances.push(self.instance(role, name, registry)?);
-            }
-            plan.roles.insert(role, choice);
+            self.plan_role(&mut plan, role, name, registry)?;
         }
         self.plan_cache(&mut plan, registry)?;
+        let limits = self.config.roles.limits.as_deref().unwrap_or("none");
+        self.plan_role(&mut plan, Role::Limits, limits, registry)?;
         self.check_unused(&plan, registry)?;
         Ok(plan)
+    }
+
+    fn plan_role(&self, plan: &mut Plan, role: Role, name: &str, registry: &Registry) -> Result<()> {
+        let choice = self.choose(role, name, registry)?;
+        if let Choice::Backend(name) = &choice
+            && !plan.instances.iter().any(|i| i.name == *name)
+        {
+            plan.instances.push(self.instance(role, name, registry)?);
+        }
+        plan.roles.insert(role, choice);
+        Ok(())
     }
 
     /// Every section of `[backends]` whose kind offers the part, used or not.
@@ -95,28 +102,22 @@ impl Loaded {
 
     /// The cache is the truth's neighbour unless somebody says otherwise.
     fn plan_cache(&self, plan: &mut Plan, registry: &Registry) -> Result<()> {
-        let choice = match (&self.config.roles.cache, plan.choice(Role::Memory)) {
-            (Some(name), _) => self.choose(Role::Cache, name, registry)?,
+        let name = match (&self.config.roles.cache, plan.choice(Role::Memory)) {
+            (Some(name), _) => name.clone(),
             (None, Choice::Backend(memory)) => {
                 let kind = plan.instances.iter().find(|i| i.name == *memory).map_or("", |i| i.kind.as_str());
                 let offered = registry.info(kind).map(|info| info.roles).unwrap_or_default();
-                if offered.contains(&Role::Cache) { Choice::Backend(memory.clone()) } else { Choice::None }
+                if offered.contains(&Role::Cache) { memory.clone() } else { "none".to_owned() }
             }
-            (None, _) => Choice::None,
+            (None, _) => "none".to_owned(),
         };
-        if let Choice::Backend(name) = &choice
-            && !plan.instances.iter().any(|i| i.name == *name)
-        {
-            plan.instances.push(self.instance(Role::Cache, name, registry)?);
-        }
-        plan.roles.insert(Role::Cache, choice);
-        Ok(())
+        self.plan_role(plan, Role::Cache, &name, registry)
     }
 
     fn choose(&self, role: Role, name: &str, registry: &Registry) -> Result<Choice> {
         let key = format!("roles.{}", role.name());
         match (name, role) {
-            ("none", Role::Embedder | Role::Chat | Role::Cache) => return Ok(Choice::None),
+            ("none", Role::Embedder | Role::Chat | Role::Cache | Role::Limits) => return Ok(Choice::None),
             ("none", _) => return Err(self.problem(&key, "cannot be none; name a backend")),
             ("by_rules", Role::Extractor | Role::Classifier) => return Ok(Choice::ByRules),
             ("auto", Role::Extractor) if self.config.roles.chat == "none" => return Ok(Choice::ByRules),

@@ -126,6 +126,8 @@ pub struct RolesConfig {
     /// What keeps embeddings that were paid for, so that no text is paid for twice; `none` to keep them in memory
     /// only. Left out, it is the backend that plays `memory`, if it can.
     pub cache: Option<String>,
+    /// What counts rates for all processes together; left out or `none`, every process counts for itself.
+    pub limits: Option<String>,
 }
 
 impl Default for RolesConfig {
@@ -140,6 +142,7 @@ impl Default for RolesConfig {
             extractor: "auto".to_owned(),
             classifier: "by_rules".to_owned(),
             cache: None,
+            limits: None,
         }
     }
 }

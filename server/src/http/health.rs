@@ -56,7 +56,7 @@ pub struct RoleHealth {
     pub kind: String,
     /// `ok`, `none`, or why not: `timeout`, `unavailable`, …; `unwritable` when it is read but takes no writes.
     pub status: &'static str,
-    /// Why it takes no writes: the disk is full, say.
+    /// Why it takes no writes: the disk is full, say; or what is done without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// For a model, the state of its backend's breaker: `closed`, `half_open` or `open`. While it is open the
@@ -64,6 +64,10 @@ pub struct RoleHealth {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<&'static str>,
 }
+
+/// What it comes to that a part does not answer, where that is not plain.
+const ALONE: &str = "this process counts rates for itself";
+const UNCACHED: &str = "embeddings are remembered in memory only";
 
 const HEALTH: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
 
@@ -118,7 +122,12 @@ async fn other(app: &App, role: &RoleInfo) -> (&'static str, RoleHealth) {
         (_, Role::Memory | Role::Jobs) => ("ok", None),
         _ if breaker.is_some_and(|b| b.health == ModelHealth::Down) => (ErrorKind::Unavailable.name(), None),
         _ if breaker.is_some_and(answered_recently) => ("ok", None),
-        (Some(backend), _) => answers(backend.health()).await,
+        (Some(backend), _) => match (answers(backend.health()).await, role.role) {
+            (ok @ ("ok", _), _) => ok,
+            ((status, None), Role::Limits) => (status, Some(ALONE.to_owned())),
+            ((status, None), Role::Cache) => (status, Some(UNCACHED.to_owned())),
+            (unwell, _) => unwell,
+        },
         (None, _) if role.instance == "none" => ("none", None),
         (None, _) => ("ok", None),
     };

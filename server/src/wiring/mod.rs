@@ -144,6 +144,7 @@ pub async fn wire(
     let roles = backends.roles(plan);
     let app = App::new(engine, config.recall.clone(), config.ingest.clone(), settings, roles, metrics);
     let app = app.with_keys(backends.beside_the_truth(plan, Backend::keys)?);
+    let app = app.with_rates(backends.optional(plan, Role::Limits, Backend::limits)?);
     let app = app.with_reconcile(config.reconcile.clone()).with_identity(config.identity.clone());
     let app = app.with_missed(missed(config)?).with_sealed(sealed);
     Ok(app.with_breakers(models.breakers()))

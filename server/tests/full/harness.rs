@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Home {
     pub folder: tempfile::TempDir,
     pub port: u16,
+    /// What is configured beside that, which counts more.
+    pub settings: Vec<(String, String)>,
     client: reqwest::Client,
 }
 
@@ -30,7 +32,7 @@ impl Home {
         // One process, several tests: whoever comes first installs it.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().expect("a client");
-        Self { folder: tempfile::tempdir().expect("a folder"), port, client }
+        Self { folder: tempfile::tempdir().expect("a folder"), port, settings: Vec::new(), client }
     }
 
     pub fn data(&self) -> &Path {
@@ -51,6 +53,7 @@ impl Home {
             // Load is put on it by one address with one key.
             .env("HARK_LIMITS__TOOLS_PER_MINUTE", "0")
             .env("HARK_LIMITS__WEBHOOKS_PER_MINUTE", "0")
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -60,6 +63,17 @@ impl Home {
     /// Starts a server; answers once it is ready. Its deadlines are those of a machine that has other things to do: what
     /// they mean is tested on paused time.
     pub async fn serve(&self) -> Running {
+        self.serve_by(self.patient("serve")).await
+    }
+
+    /// The same, without a worker in it.
+    pub async fn serve_alone(&self) -> Running {
+        let mut command = self.patient("serve");
+        command.arg("--no-worker");
+        self.serve_by(command).await
+    }
+
+    fn patient(&self, what: &str) -> Command {
         let mut command = self.command();
         for deadline in [
             "HARK_RECALL__BUDGET_MS",
@@ -69,8 +83,14 @@ impl Home {
         ] {
             command.env(deadline, "20000");
         }
-        command.arg("serve");
-        self.serve_by(command).await
+        command.arg(what);
+        command
+    }
+
+    /// Starts a worker, of which nobody hears when it is ready.
+    pub fn work(&self) -> Running {
+        let mut command = self.patient("worker");
+        Running(command.spawn().expect("the binary starts"))
     }
 
     /// Starts what the command says; answers once it is ready.
@@ -161,15 +181,20 @@ impl Home {
 
     /// One delivery of a signed event; `None` when it was not acknowledged.
     pub async fn deliver(&self, event: &Value) -> Option<String> {
+        let (status, body) = self.try_deliver(event).await?;
+        if status != 200 {
+            return None;
+        }
+        body["status"].as_str().map(str::to_owned)
+    }
+
+    /// `None` when there is no whole answer.
+    pub async fn try_deliver(&self, event: &Value) -> Option<(u16, Value)> {
         let body = serde_json::to_vec(event).expect("JSON");
         let header = sign(&Secret::new(SECRET), unix_now(), &body);
         let request = self.client.post(self.url("/webhooks/post-call")).header("elevenlabs-signature", header);
         let answer = request.header("content-type", "application/json").body(body).send().await.ok()?;
-        if answer.status() != 200 {
-            return None;
-        }
-        let body: Value = answer.json().await.ok()?;
-        body["status"].as_str().map(str::to_owned)
+        Some((answer.status().as_u16(), answer.json().await.ok()?))
     }
 
     pub async fn ask(&self, user: &str, query: &str) -> Value {

@@ -175,6 +175,12 @@ impl Harness {
         Self { router: router(app.clone()), app, worker, ..self }
     }
 
+    /// The same, with its application changed.
+    pub(crate) fn changed(self, change: impl FnOnce(App) -> App) -> Self {
+        let app = change(self.app.clone());
+        Self { router: router(app.clone()), app, ..self }
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.expect("the router never fails");
         let (parts, body) = response.into_parts();

@@ -5,12 +5,14 @@ use super::switches::{Fault, Part};
 use axum::body::Body;
 use axum::http::{Method, Request};
 use chrono::Duration;
-use hark_core::limit::Quota;
+use hark_core::limit::{Quota, RateLimiter};
+use hark_core::ram::RamRateLimiter;
 use hark_server::app::Secret;
 use hark_server::elevenlabs::sign;
 use hark_server::middleware::client::Peer;
 use hark_server::middleware::limits::LimitSettings;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration as Span;
 
 const PROXY: &str = "10.0.0.1";
@@ -46,6 +48,26 @@ impl Harness {
 fn rates(answer: &Answer) -> [u64; 3] {
     ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"]
         .map(|name| answer.headers[name].to_str().expect("well-formed").parse().expect("well-formed"))
+}
+
+/// Whoever plays `roles.limits` counts for all of them.
+#[tokio::test]
+async fn servers_that_share_their_rates_refuse_together() {
+    let rates: Arc<dyn RateLimiter> = Arc::new(RamRateLimiter::default());
+    let [one, two, alone] = [Some(rates.clone()), Some(rates), None].map(|rates| {
+        limited(|limits| limits.tools = Some(Quota { per_minute: 60, burst: 2 })).changed(|app| app.with_rates(rates))
+    });
+    let ask =
+        async |hark: &Harness| hark.post("/tools/memory-query", json!({"query": "tea", "user_id": "crm-7"})).await;
+    assert_eq!(rates_left(&[ask(&one).await, ask(&two).await, ask(&alone).await]), [1, 0, 1]);
+    for hark in [&one, &two] {
+        ask(hark).await.is_problem(429, "rate_limited");
+    }
+    assert_eq!(ask(&alone).await.status.as_u16(), 200);
+}
+
+fn rates_left(answers: &[Answer]) -> Vec<u64> {
+    answers.iter().map(|answer| rates(answer)[1]).collect()
 }
 
 #[tokio::test]

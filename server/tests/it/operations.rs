@@ -2,10 +2,15 @@
 
 use super::harness::{Harness, KEY};
 use super::switches::{Fault, Part};
+use async_trait::async_trait;
 use axum::body::Body;
 use axum::http::Request;
+use hark_core::backend::{Backend, Role};
+use hark_core::{Error, ErrorKind, Result};
+use hark_server::app::{App, RoleInfo};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 async fn without_key(hark: &Harness, path: &str) -> super::harness::Answer {
     hark.send(Request::get(path).body(Body::empty()).expect("a request")).await
@@ -27,6 +32,35 @@ async fn it_says_whether_it_lives_and_whether_it_can_work() {
     let ready = without_key(&hark, "/health/ready").await.json;
     assert_eq!((&ready["status"], &ready["roles"]["memory"]["status"]), (&json!("ready"), &json!("ok")));
     assert_eq!(ready["queue"]["pending"], 0);
+}
+
+#[derive(Debug)]
+struct Away;
+
+#[async_trait]
+impl Backend for Away {
+    async fn health(&self) -> Result<()> {
+        Err(Error::new(ErrorKind::Unavailable, "away", "nobody listens"))
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_nodes_share_may_be_away_and_it_is_told_what_is_done_without_it() {
+    let hark = Harness::default().changed(|app| {
+        let (instance, kind) = ("shared".to_owned(), "redis".to_owned());
+        let away =
+            |role| RoleInfo { role, instance: instance.clone(), kind: kind.clone(), backend: Some(Arc::new(Away)) };
+        App { roles: [Role::Limits, Role::Cache].map(away).into(), ..app }
+    });
+    let ready = without_key(&hark, "/health/ready").await;
+    assert_eq!((ready.status.as_u16(), &ready.json["status"]), (200, &json!("degraded")));
+    let told = |role: &str| ["status", "detail"].map(|part| ready.json["roles"][role][part].clone());
+    assert_eq!(told("limits"), ["unavailable", "this process counts rates for itself"]);
+    assert_eq!(told("cache"), ["unavailable", "embeddings are remembered in memory only"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! Two callers are merged, or one is split; and back again.
 
-use super::raise_revision;
 use super::transfer_rows::{
     self as rows_of, give_back_caller, has_nothing, insert_alias, make_guest, move_first_contact, replace_user, user,
 };
@@ -161,9 +160,19 @@ async fn hand_over(
     let gone = rows_of::hand_over_memories(connection, left, right, &moved.memories).await?;
     for scope in [left, right] {
         rows_of::recount(connection, scope).await?;
-        raise_revision(connection, scope).await?;
+        begin_epoch(connection, scope).await?;
     }
     Ok(gone)
+}
+
+/// Raises the revision of a caller who took part in a merge or a split; the arithmetic is that of `User::next_epoch`.
+async fn begin_epoch(connection: &mut PgConnection, scope: &Scope) -> Result<(), Fault> {
+    sqlx::query("UPDATE users SET revision = ((revision >> 32) + 1) << 32 WHERE tenant = $1 AND id = $2")
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn insert(

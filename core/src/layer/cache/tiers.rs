@@ -7,10 +7,11 @@ use crate::cost::account;
 use crate::crypt::Vault;
 use crate::layer::owners::owners;
 use crate::store::{EmbeddingCache, EmbeddingKey, NewEmbedding, Space};
-use crate::{Clock, Error, Result, Scope, TenantId, Timestamp};
+use crate::{Clock, Result, Scope, TenantId, Timestamp};
 use chrono::Duration as Span;
 use moka::sync::Cache;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -65,6 +66,8 @@ pub struct EmbeddingTiers {
     tenant: TenantId,
     max_rows: u64,
     days: u64,
+    /// Whether the store did not answer the last time.
+    unwell: AtomicBool,
 }
 
 impl EmbeddingTiers {
@@ -91,6 +94,7 @@ impl EmbeddingTiers {
             tenant,
             max_rows: config.max_rows,
             days: config.days,
+            unwell: AtomicBool::new(false),
         }
     }
 
@@ -99,20 +103,27 @@ impl EmbeddingTiers {
     /// # Errors
     /// What the store says.
     pub async fn erase(&self, scope: &Scope) -> Result<u64> {
+        self.let_go(scope);
+        match &self.store {
+            Some(store) => store.erase(scope).await,
+            None => Ok(0),
+        }
+    }
+
+    /// The same in this process alone, where another one has erased the caller. Can be repeated.
+    pub(crate) fn let_go(&self, scope: &Scope) {
         {
             let mut erasures = self.erasures.lock().unwrap_or_else(PoisonError::into_inner);
             erasures.number += 1;
             let number = erasures.number;
+            // Said again and again, it must not take the places of others.
+            erasures.last.retain(|(_, erased)| erased != scope);
             erasures.last.push_back((number, scope.clone()));
             if erasures.last.len() > ERASURES {
                 erasures.last.pop_front();
             }
         }
         self.forget(scope);
-        match &self.store {
-            Some(store) => store.erase(scope).await,
-            None => Ok(0),
-        }
     }
 
     /// Removes what was not used for long, and what is too much. Answers how much went.
@@ -176,7 +187,7 @@ impl EmbeddingTiers {
         let Some(store) = &self.store else { return found };
         let patience = if purpose == EmbedPurpose::Query { PATIENCE_QUERY } else { PATIENCE };
         for (tenant, keys) in by_tenant(asked.iter().map(|asked| (&asked.tenant, asked.key))) {
-            let Some(rows) = bounded("get", patience, store.get(tenant, space, &keys)).await else { continue };
+            let Some(rows) = self.bounded("get", patience, store.get(tenant, space, &keys)).await else { continue };
             for (key, row) in keys.into_iter().zip(rows) {
                 // What is no vector of this space was damaged; it is paid for again rather than searched with.
                 let row = row.filter(|row| row.vector.len() == space.dimensions);
@@ -215,7 +226,7 @@ impl EmbeddingTiers {
                 (&asked.tenant, row)
             });
             for (tenant, rows) in by_tenant(rows) {
-                bounded("put", PATIENCE_KEEP, store.put(tenant, space, &rows, self.clock.now())).await;
+                self.bounded("put", PATIENCE_KEEP, store.put(tenant, space, &rows, self.clock.now())).await;
             }
         }
         let mut gone: Vec<&Scope> = asked.iter().filter_map(|asked| asked.owner.as_ref()).collect();
@@ -224,9 +235,39 @@ impl EmbeddingTiers {
         for scope in gone.into_iter().filter(|scope| self.erased_since(erasure, scope)) {
             self.forget(scope);
             if let Some(store) = &self.store {
-                bounded("erase", PATIENCE_KEEP, store.erase(scope)).await;
+                self.bounded("erase", PATIENCE_KEEP, store.erase(scope)).await;
             }
         }
+    }
+
+    /// What the store answers in time; otherwise it is counted and done without, and told once until it answers again.
+    async fn bounded<T>(
+        &self,
+        operation: &'static str,
+        patience: Duration,
+        work: impl Future<Output = Result<T>>,
+    ) -> Option<T> {
+        let (reason, error) = match timeout(patience, work).await {
+            Ok(Ok(answer)) => {
+                if self.unwell.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the embedding cache answers again");
+                }
+                return Some(answer);
+            }
+            Ok(Err(error)) => (error.kind().name(), Some(error)),
+            Err(_) => ("late", None),
+        };
+        if !self.unwell.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                operation,
+                reason,
+                ?error,
+                "the embedding cache does not answer, embeddings may be paid for again"
+            );
+        }
+        metrics::counter!("hark_embedding_cache_faults_total", "operation" => operation, "reason" => reason)
+            .increment(1);
+        None
     }
 
     /// Notes the use of what was found on disk, where that was not noted lately.
@@ -240,7 +281,7 @@ impl EmbeddingTiers {
         let now = self.clock.now();
         let stale = asked.iter().filter(|asked| kept.get(&asked.key).is_some_and(|(_, at)| now - *at > TOUCH_AFTER));
         for (tenant, keys) in by_tenant(stale.map(|asked| (&asked.tenant, asked.key))) {
-            bounded("touch", PATIENCE_KEEP, store.touch(tenant, space, &keys, now)).await;
+            self.bounded("touch", PATIENCE_KEEP, store.touch(tenant, space, &keys, now)).await;
         }
     }
 }
@@ -251,22 +292,4 @@ fn by_tenant<'a, T>(items: impl Iterator<Item = (&'a TenantId, T)>) -> BTreeMap<
         groups.entry(tenant).or_default().push(item);
     }
     groups
-}
-
-/// What the store answers in time; otherwise it is counted and done without.
-async fn bounded<T>(operation: &'static str, patience: Duration, work: impl Future<Output = Result<T>>) -> Option<T> {
-    let reason = match timeout(patience, work).await {
-        Ok(Ok(answer)) => return Some(answer),
-        Ok(Err(error)) => {
-            log(operation, &error);
-            error.kind().name()
-        }
-        Err(_) => "late",
-    };
-    metrics::counter!("hark_embedding_cache_faults_total", "operation" => operation, "reason" => reason).increment(1);
-    None
-}
-
-fn log(operation: &'static str, error: &Error) {
-    tracing::warn!(operation, ?error, "the embedding cache does not answer, embeddings may be paid for again");
 }

@@ -66,6 +66,13 @@ impl State {
         }
     }
 
+    /// Notes that the caller took part in a merge or a split.
+    pub(super) fn begin_epoch(&mut self, scope: &Scope) {
+        if let Some(person) = self.people.get_mut(scope) {
+            person.user.revision = User::next_epoch(person.user.revision);
+        }
+    }
+
     pub(super) fn find(&self, tenant: &TenantId, identities: &[Identity]) -> Option<UserId> {
         identities.iter().find_map(|i| self.known.get(&(tenant.clone(), i.kind, i.hash))).cloned()
     }

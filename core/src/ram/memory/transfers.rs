@@ -226,8 +226,8 @@ impl State {
         let gone = self.hand_over_memories(left, right, memories);
         self.recount(left);
         self.recount(right);
-        self.written(left);
-        self.written(right);
+        self.begin_epoch(left);
+        self.begin_epoch(right);
         gone
     }
 

@@ -23,6 +23,7 @@ const PAGE: usize = 100;
 #[derive(Debug)]
 struct Entry {
     call_count: u64,
+    epoch: u64,
     name: String,
     /// When the first of the calls began.
     oldest: Option<Timestamp>,
@@ -52,8 +53,9 @@ const BATCH: usize = 2;
 
 /// A bounded cache of callers' turns; the least recently used go first.
 ///
-/// An entry is valid for the number of calls it was read at: a turn never changes, so only another call, another name of
-/// the caller's, or that a call is kept no longer, makes it stale.
+/// An entry is valid for the number of calls and the epoch it was read at: a turn never changes, so only another call, a merge
+/// or a split, another name of the caller's, or that a call is kept no longer, makes it stale. All of that is read with the
+/// caller's row, whichever node has written it.
 #[derive(Debug)]
 pub(in crate::recall) struct EvidenceCache {
     entries: Cache<Scope, Arc<Entry>>,
@@ -90,6 +92,7 @@ impl EvidenceCache {
     pub(in crate::recall) async fn get(&self, engine: &Engine, scope: &Scope, user: &User) -> Result<Arc<TurnIndex>> {
         if let Some(entry) = self.entries.get(scope)
             && entry.call_count == user.call_count
+            && entry.epoch == user.epoch()
             && entry.name == user.name
         {
             let (retention, now) = (&engine.privacy.retention, engine.clock.now());
@@ -101,7 +104,8 @@ impl EvidenceCache {
         }
         let (calls, oldest) = read(engine, scope).await?;
         let index = Arc::new(TurnIndex::new(calls, &user.name));
-        let entry = Entry { call_count: user.call_count, name: user.name.clone(), oldest, index: index.clone() };
+        let (call_count, epoch, name) = (user.call_count, user.epoch(), user.name.clone());
+        let entry = Entry { call_count, epoch, name, oldest, index: index.clone() };
         self.entries.insert(scope.clone(), Arc::new(entry));
         Ok(index)
     }

@@ -18,6 +18,8 @@ macro_rules! rate_limiter_suite {
             [
                 a_limit_refuses_what_is_too_much_and_refills,
                 a_refusal_and_a_look_take_nothing,
+                a_clock_that_jumps_back_makes_nobody_wait_longer_than_a_burst,
+                what_is_taken_is_what_the_arithmetic_says,
                 limits_of_different_keys_are_apart,
                 of_racing_takers_no_two_are_given_the_same,
             ]
@@ -52,6 +54,30 @@ pub async fn a_refusal_and_a_look_take_nothing(limiter: Arc<dyn RateLimiter>) {
     assert!(limiter.take("a", QUOTA, 2, start()).await.must().allowed);
     let look = limiter.take("a", QUOTA, 0, start()).await.must();
     assert_eq!((look.allowed, look.remaining), (false, 0));
+}
+
+/// "[`Quota::rule`] is how it is reckoned", whose debts are never longer than a burst.
+pub async fn a_clock_that_jumps_back_makes_nobody_wait_longer_than_a_burst(limiter: Arc<dyn RateLimiter>) {
+    assert!(limiter.take("a", QUOTA, 5, after(86_400)).await.must().allowed);
+    let refused = limiter.take("a", QUOTA, 1, start()).await.must();
+    assert_eq!((refused.allowed, refused.retry_after), (false, Duration::from_secs(1)));
+    assert!(limiter.take("a", QUOTA, 1, after(1)).await.must().allowed, "the jump is remembered, not the debt");
+}
+
+/// "[`Quota::rule`] is how it is reckoned": to the microsecond, whatever the numbers.
+pub async fn what_is_taken_is_what_the_arithmetic_says(limiter: Arc<dyn RateLimiter>) {
+    for (n, quota) in [(7, 3), (60, 1), (100, 100), (0, 0), (60_000_000, 1_000), (u32::MAX, 2)].into_iter().enumerate()
+    {
+        let quota = Quota { per_minute: quota.0, burst: quota.1 };
+        let (key, mut paid, mut now) = (format!("q{n}"), None, start());
+        for step in 0u32..40 {
+            let cost = [1, 0, 3, 1, 200][step as usize % 5];
+            let (expected, then) = quota.rule(paid, cost, now);
+            paid = Some(then);
+            assert_eq!(limiter.take(&key, quota, cost, now).await.must(), expected, "{quota:?}, step {step}");
+            now += Duration::from_micros(u64::from(step) * 77_777);
+        }
+    }
 }
 
 /// "Under `key`."

@@ -68,7 +68,7 @@ pub(super) async fn part(backend: &dyn Backend, role: Role, space: &mut Option<S
             }
             Ok(format!("{} embeddings kept", backend.cache().ok_or_else(missing)?.count().await?))
         }
-        Role::Extractor | Role::Classifier => backend.health().await.map(|()| "answers".to_owned()),
+        Role::Extractor | Role::Classifier | Role::Limits => backend.health().await.map(|()| "answers".to_owned()),
     }
 }
 

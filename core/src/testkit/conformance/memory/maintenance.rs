@@ -124,11 +124,11 @@ pub async fn every_write_to_memories_or_links_raises_the_revision(store: Arc<dyn
     let link = Link::new("mem_1".into(), "mem_2".into(), 0.9, LinkKind::Similar, start());
     let first = memory_ids(&["mem_1"]);
     let mut last = revision(&*store, &one).await;
-    for step in ["put", "replace", "mark indexed", "link", "relink", "unlink", "delete"] {
+    for step in ["put", "replace", "mark indexed", "mark indexed anew", "link", "relink", "unlink", "delete"] {
         match step {
             "put" => store.put_memories(&one, &["mem_1", "mem_2"].map(|id| memory(id, "x"))).await.must(),
             "replace" => store.put_memories(&one, &[memory("mem_1", "y")]).await.must(),
-            "mark indexed" => store.mark_indexed(&one, &first).await.must(),
+            "mark indexed" | "mark indexed anew" => store.mark_indexed(&one, &first).await.must(),
             "link" => store.put_links(&one, std::slice::from_ref(&link)).await.must(),
             "relink" => store.put_links(&one, &[Link { kind: LinkKind::Manual, ..link.clone() }]).await.must(),
             "unlink" => store.delete_link(&one, &link.id).await.must(),

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod config;
+mod embeddings;
+mod error;
+mod limits;
+mod link;
+mod secret;
+
+pub use backend::{KIND, RedisFactory};
+pub use config::RedisConfig;
+pub use secret::Secret;
+
+use hark_core::backend::Registry;
+
+/// Adds kind `redis`.
+pub fn register(registry: &mut Registry) {
+    registry.register(RedisFactory);
+}
