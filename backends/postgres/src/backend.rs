@@ -1,5 +1,6 @@
 //! Kind `postgres`: connects to the database and gives out its roles.
 
+use crate::archive::PostgresArchive;
 use crate::config::PostgresConfig;
 use crate::db::Db;
 use crate::embeddings::PostgresEmbeddings;
@@ -11,7 +12,7 @@ use crate::sealed::PostgresSealed;
 use async_trait::async_trait;
 use hark_core::Result;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
-use hark_core::store::{EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate, SealedStore};
+use hark_core::store::{Archive, EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate, SealedStore};
 use std::sync::Arc;
 
 /// Opens backends of the kind `postgres`.
@@ -35,6 +36,7 @@ impl Factory for PostgresFactory {
             keys: Arc::new(PostgresKeys::new(db.clone())),
             sealed: Arc::new(PostgresSealed::new(db.clone())),
             schema: Arc::new(PostgresSchema::new(db.clone())),
+            archive: Arc::new(PostgresArchive::new(db.clone())),
             db,
         }))
     }
@@ -50,6 +52,7 @@ struct PostgresBackend {
     keys: Arc<PostgresKeys>,
     sealed: Arc<PostgresSealed>,
     schema: Arc<PostgresSchema>,
+    archive: Arc<PostgresArchive>,
 }
 
 #[async_trait]
@@ -72,6 +75,10 @@ impl Backend for PostgresBackend {
 
     fn migrate(&self) -> Option<Arc<dyn Migrate>> {
         Some(self.schema.clone())
+    }
+
+    fn archive(&self) -> Option<Arc<dyn Archive>> {
+        Some(self.archive.clone())
     }
 
     fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {
