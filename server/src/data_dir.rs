@@ -4,18 +4,19 @@ use hark_core::{Error, ErrorKind, Result};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const LOCK: &str = "lock";
 
 /// There while a restore into the folder is under way, and after it was broken off.
 const RESTORING: &str = "restore.unfinished";
 
-/// The data folder, ours until this is dropped. The lock belongs to the open file, so a killed process leaves
+/// The data folder, ours until this and every copy of it is dropped. The lock belongs to the open file, so a killed process leaves
 /// none behind.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    _lock: Arc<File>,
 }
 
 impl DataDir {
@@ -96,7 +97,7 @@ impl DataDir {
             .open(path.join(LOCK))
             .map_err(|e| unusable("cannot be written to", e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Arc::new(lock) }),
             Err(TryLockError::WouldBlock) => Err(Error::new(
                 ErrorKind::Conflict,
                 "data_dir.open",

@@ -24,6 +24,7 @@ pub mod backup;
 mod catch_up;
 pub mod cli;
 pub mod config;
+pub mod copy;
 pub mod credentials;
 pub mod data_dir;
 pub mod elevenlabs;

@@ -1,5 +1,6 @@
 //! Kind `postgres`: connects to the database and gives out its roles.
 
+use crate::archive::PostgresArchive;
 use crate::config::PostgresConfig;
 use crate::db::Db;
 use crate::embeddings::PostgresEmbeddings;
@@ -15,7 +16,7 @@ use async_trait::async_trait;
 use hark_core::Result;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
 use hark_core::store::{
-    EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, SealedStore, VectorStore,
+    Archive, EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, SealedStore, VectorStore,
 };
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ impl Factory for PostgresFactory {
             keys: Arc::new(PostgresKeys::new(db.clone())),
             sealed: Arc::new(PostgresSealed::new(db.clone())),
             schema: Arc::new(PostgresSchema::new(db.clone())),
+            archive: Arc::new(PostgresArchive::new(db.clone())),
             db,
         }))
     }
@@ -63,6 +65,7 @@ struct PostgresBackend {
     keys: Arc<PostgresKeys>,
     sealed: Arc<PostgresSealed>,
     schema: Arc<PostgresSchema>,
+    archive: Arc<PostgresArchive>,
 }
 
 #[async_trait]
@@ -94,6 +97,10 @@ impl Backend for PostgresBackend {
 
     fn migrate(&self) -> Option<Arc<dyn Migrate>> {
         Some(self.schema.clone())
+    }
+
+    fn archive(&self) -> Option<Arc<dyn Archive>> {
+        Some(self.archive.clone())
     }
 
     fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {

@@ -95,6 +95,11 @@ impl Db {
             .connect_lazy_with(self.options.clone())
     }
 
+    /// A connection of its own, for what takes long: it takes no place away from those who ask.
+    pub(crate) async fn alone(&self) -> Result<PgConnection, Fault> {
+        Ok(self.options.connect().await?)
+    }
+
     /// Begins a transaction. Each of its statements sees what was committed before it (READ COMMITTED), so one that locks
     /// a row first decides on what stands then. Dropped without `commit` it is rolled back.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, Fault> {

@@ -1,5 +1,6 @@
 //! Kind `sqlite`: opens the file and gives out its roles.
 
+use crate::archive::SqliteArchive;
 use crate::backup::{self, SqliteBackup};
 use crate::config::SqliteConfig;
 use crate::db::Db;
@@ -11,7 +12,7 @@ use crate::migrate::SqliteSchema;
 use crate::sealed::SqliteSealed;
 use async_trait::async_trait;
 use hark_core::backend::{Backend, Factory, OpenContext, Role};
-use hark_core::store::{Backup, EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate, SealedStore};
+use hark_core::store::{Archive, Backup, EmbeddingCache, JobQueue, KeyStore, MemoryStore, Migrate, SealedStore};
 use hark_core::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ impl Factory for SqliteFactory {
             sealed: Arc::new(SqliteSealed::new(db.clone())),
             schema: Arc::new(SqliteSchema::new(db.clone())),
             backup: Arc::new(SqliteBackup::new(db.clone())),
+            archive: Arc::new(SqliteArchive::new(db.clone())),
             db,
         }))
     }
@@ -59,6 +61,7 @@ struct SqliteBackend {
     sealed: Arc<SqliteSealed>,
     schema: Arc<SqliteSchema>,
     backup: Arc<SqliteBackup>,
+    archive: Arc<SqliteArchive>,
 }
 
 #[async_trait]
@@ -85,6 +88,10 @@ impl Backend for SqliteBackend {
 
     fn backup(&self) -> Option<Arc<dyn Backup>> {
         Some(self.backup.clone())
+    }
+
+    fn archive(&self) -> Option<Arc<dyn Archive>> {
+        Some(self.archive.clone())
     }
 
     fn sealed(&self) -> Vec<Arc<dyn SealedStore>> {

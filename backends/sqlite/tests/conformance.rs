@@ -113,6 +113,7 @@ async fn place() -> Place {
     Place::new()
 }
 
+hark_core::archive_suite!(whole);
 hark_core::sealed_store_suite!(whole);
 hark_core::memory_store_suite!(memory);
 hark_core::memory_store_durability_suite!(place);

@@ -13,7 +13,7 @@ use crate::Result;
 use crate::ai::{ChatModel, Classifier, Embedder, Extractor};
 use crate::limit::RateLimiter;
 use crate::store::{
-    Backup, EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, SealedStore, VectorStore,
+    Archive, Backup, EmbeddingCache, JobQueue, KeyStore, KeywordStore, MemoryStore, Migrate, SealedStore, VectorStore,
 };
 use async_trait::async_trait;
 use std::fmt::Debug;
@@ -75,6 +75,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// A copy of all it holds, taken while it is used. No role of its own: asked of whoever plays the truth or the queue.
     /// Without it that part cannot be backed up by us.
     fn backup(&self) -> Option<Arc<dyn Backup>> {
+        None
+    }
+    /// Its tables as they stand, to be carried over to another engine. No role of its own: asked of whoever plays the truth,
+    /// the queue or the cache. Without it nothing can be carried into it or out of it by us.
+    fn archive(&self) -> Option<Arc<dyn Archive>> {
         None
     }
     /// What it keeps sealed, whichever roles it plays: so that an encryption key can be taken out of use. Empty for what

@@ -105,6 +105,16 @@ impl Ingest {
         self.rebuild(&Rebuild { words: true, embedder }, progress).await
     }
 
+    /// Rebuilds the words of every memory from the truth, and leaves vectors alone: where those came along from elsewhere.
+    /// The keyword store is emptied first. Otherwise as [`Ingest::reindex`].
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn reindex_words(&self, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<u64> {
+        self.engine.keywords.clear().await?;
+        self.rebuild(&Rebuild { words: true, embedder: None }, progress).await
+    }
+
     /// Walks over every memory and rebuilds what is asked for.
     pub(super) async fn rebuild(&self, what: &Rebuild, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<u64> {
         let all = self.engine.memory.count_memories().await?;

@@ -6,6 +6,7 @@
 //! 2. `now` and the scope are parameters. No store reads a clock or guesses a tenant.
 //! 3. What must happen together is one method. No transaction leaks into a trait.
 
+pub mod archive;
 mod backup;
 mod embeddings;
 mod job;
@@ -17,6 +18,7 @@ mod sealed;
 mod upkeep;
 mod vector;
 
+pub use archive::{Archive, View};
 pub use backup::{Backup, Copied};
 pub use embeddings::{CachedEmbedding, EmbeddingCache, EmbeddingKey, NewEmbedding};
 pub use job::{

@@ -38,7 +38,7 @@ pub async fn back_up(
     let created_at = around.clock.now();
     let backends = Backends::open_of(&plan, &COPIED, registry, around).await?;
     if let Ok(memory) = backends.memory(&plan) {
-        put_on_record(memory, around, with_keys).await;
+        put_on_record(memory, around, "hark backup", with_keys.then_some("with keys")).await;
     }
     let copied = match backends.sources(&plan) {
         Ok(sources) => copy(&sources, into, tell).await,
@@ -62,19 +62,24 @@ pub async fn back_up(
 }
 
 /// Everything leaves the house. A truth that cannot be written to is a reason to save it, not to refuse.
-async fn put_on_record(memory: Arc<dyn MemoryStore>, around: &Surroundings<'_>, with_keys: bool) {
+pub(crate) async fn put_on_record(
+    memory: Arc<dyn MemoryStore>,
+    around: &Surroundings<'_>,
+    command: &str,
+    object: Option<&str>,
+) {
     let log = Arc::new(AuditLog::new(memory, around.clock.clone(), around.entropy.clone()));
     let note = AuditNote {
         actor: KeyName::Folder.as_str().to_owned(),
         action: AuditAction::Export,
-        route: "hark backup".to_owned(),
+        route: command.to_owned(),
         person: None,
-        object: with_keys.then(|| "with keys".to_owned()),
+        object: object.map(str::to_owned),
         status: 0,
     };
     log.note(&Settings::default().tenant, note);
     if let Err(error) = log.flush().await {
-        tracing::warn!(?error, "the backup is not in the audit log");
+        tracing::warn!(?error, command, "it is not in the audit log that everything leaves the house");
     }
 }
 

@@ -13,6 +13,7 @@ mod restore;
 
 pub use ledger::write_ledger;
 pub use make::back_up;
+pub(crate) use make::put_on_record;
 pub use manifest::{Listed, Manifest, NeededKeys, Part};
 pub use restore::{Restored, Told, restore};
 

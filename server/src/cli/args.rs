@@ -107,6 +107,21 @@ pub enum Command {
         #[arg(long, conflicts_with = "ledger")]
         no_ledger: bool,
     },
+    /// Carry everything over into other stores, such as from SQLite to PostgreSQL; both sides are compared at the end
+    Copy {
+        /// The configuration of what is there: it is only read
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// The configuration of what shall be: empty stores, and the same encryption keys
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// While the source is in use: brings the target near, so that the last run, with everything stopped, is short
+        #[arg(long)]
+        live: bool,
+        /// Callers of whom both sides are asked something at the end; 0 for none
+        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u16).range(0..=1000))]
+        samples: u16,
+    },
     /// Try every configured backend; say what is wrong and how to mend it
     Doctor,
     /// Check and show the configuration

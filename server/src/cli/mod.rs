@@ -4,6 +4,7 @@ mod args;
 mod backup;
 mod client;
 mod config;
+mod copy;
 mod demo;
 mod doctor;
 mod door;
@@ -74,6 +75,10 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     match command {
         Command::Config { command: ConfigCommand::Schema { check } } => config::schema(registry, check.as_deref()),
+        Command::Copy { from, to, live, samples } => {
+            quiet();
+            copy::run(registry, (from, to), live, samples.into()).await
+        }
         Command::Demo => {
             // Its own configuration, and its own story on standard output.
             quiet();
@@ -120,7 +125,7 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                 Command::Users { command } => users::run(&loaded, registry, &command).await,
                 Command::Quality { command } => quality::run(&loaded, registry, command.as_ref()).await,
                 Command::Models { command } => models::run(&loaded.config, server.models.as_deref(), &command).await,
-                Command::Serve(_) | Command::Worker { .. } | Command::Demo => Ok(()),
+                Command::Serve(_) | Command::Worker { .. } | Command::Demo | Command::Copy { .. } => Ok(()),
             }
         }
     }
@@ -145,6 +150,10 @@ impl Cli {
             }
             Some(_) if self.serve != ServeArgs::default() => {
                 let what = "--bind, --no-worker, --no-migrate and --reindex before a command only go with `serve`\n";
+                return Err(Self::command().error(Misuse::ArgumentConflict, what));
+            }
+            Some(Command::Copy { .. }) if self.config.is_some() || self.data_dir.is_some() => {
+                let what = "copy has two configurations, --from and --to, and --config and --data-dir mean neither\n";
                 return Err(Self::command().error(Misuse::ArgumentConflict, what));
             }
             Some(_) => {}
@@ -199,6 +208,9 @@ mod tests {
             "hark backup --with-keys --ledger-only b",
             "hark restore a",
             "hark restore a --ledger b --no-ledger",
+            "hark copy --from a",
+            "hark copy --from a --to b --config c",
+            "hark copy --from a --to b --data-dir c",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -8,7 +8,7 @@ use crate::config::{Choice, Instance, Plan};
 use hark_core::ai::Embedder;
 use hark_core::backend::{Backend, Registry, Role};
 use hark_core::layer::Profiles;
-use hark_core::store::{MemoryStore, Migration, SealedStore, Space};
+use hark_core::store::{Archive, MemoryStore, Migration, SealedStore, Space};
 use hark_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
@@ -155,6 +155,12 @@ impl Backends {
         self.part(plan, Role::Memory, Backend::memory)
     }
 
+    /// The backend that plays the truth.
+    pub(super) fn truth(&self, plan: &Plan) -> Option<&dyn Backend> {
+        let Choice::Backend(name) = plan.choice(Role::Memory) else { return None };
+        self.find(name).map(|(_, backend)| backend.as_ref())
+    }
+
     /// What is copied by a backup, in its order.
     ///
     /// # Errors
@@ -182,13 +188,18 @@ impl Backends {
         Ok(sources)
     }
 
+    /// The tables of the backend of that name, if it is open and has some to be carried over.
+    pub(crate) fn archive(&self, name: &str) -> Option<Arc<dyn Archive>> {
+        self.find(name).and_then(|(_, backend)| backend.archive())
+    }
+
     fn find(&self, name: &str) -> Option<&(Instance, Arc<dyn Backend>)> {
         self.open.iter().find(|(instance, _)| instance.name == name)
     }
 
     /// The part `role` of the backend that plays it. A backend that does not offer what its factory states says
     /// which key of its section switches it off, or has a defect.
-    pub(super) fn part<T>(&self, plan: &Plan, role: Role, part: impl Fn(&dyn Backend) -> Option<T>) -> Result<T> {
+    pub(crate) fn part<T>(&self, plan: &Plan, role: Role, part: impl Fn(&dyn Backend) -> Option<T>) -> Result<T> {
         let broken = |what: String| Error::new(ErrorKind::Internal, "wiring.part", what);
         let Choice::Backend(name) = plan.choice(role) else {
             return Err(broken(format!("nothing plays {}", role.name())));

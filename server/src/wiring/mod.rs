@@ -9,6 +9,7 @@ pub(crate) use backends::damaged;
 
 use crate::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, Settings};
 use crate::config::{Choice, Config, Loaded, Plan, proxies};
+use crate::copy::refuse_unfinished;
 use crate::credentials::Credentials;
 use crate::missed::Missed;
 use crate::running::Start;
@@ -85,6 +86,10 @@ pub async fn wire(
         backends.migrate().await?;
     } else {
         refuse(&backends.pending().await?)?;
+    }
+
+    if let Some(truth) = backends.truth(plan) {
+        refuse_unfinished(truth).await?;
     }
 
     let config = &loaded.config;

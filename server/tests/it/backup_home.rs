@@ -78,6 +78,11 @@ impl Home {
         Sources { file: None, environment, flags }.load().expect("a configuration")
     }
 
+    /// As [`Home::loaded_with`], with truth and queue of kind `brittle`.
+    pub(crate) fn brittle(&self, data: &str) -> Loaded {
+        self.loaded_with(data, &[("HARK_BACKENDS__MAIN__KIND", "brittle")])
+    }
+
     pub(crate) async fn start(&self, data: &str) -> Result<Running> {
         let start = Start { http: true, worker: false, migrate: true, other_space: OtherSpace::Refuse };
         let running = Running::start(&self.loaded_with(data, &[]), &Self::registry(), start).await?;

@@ -3,8 +3,10 @@
 mod audit;
 mod backup;
 mod backup_home;
+mod brittle;
 mod conflicts;
 mod consent;
+mod copy;
 mod costs;
 mod decay;
 mod erasure;

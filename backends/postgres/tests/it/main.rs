@@ -1,6 +1,7 @@
 //! What only PostgreSQL has to prove: many writers, faults of server and connection, nodes that wake each other, and that a
 //! search reads nobody else's rows.
 
+mod archive;
 mod concurrency;
 mod faults;
 mod nodes;

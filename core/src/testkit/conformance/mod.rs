@@ -1,6 +1,7 @@
 //! The conformance suites: every sentence of a trait's documentation is a behaviour, every behaviour a named
 //! test. Each suite's macro holds the list of its behaviours; a test of ours sees to it that none is missing.
 
+pub mod archive;
 pub mod backup;
 pub mod chat;
 pub mod classifier;
@@ -18,7 +19,8 @@ pub mod vector;
 #[cfg(test)]
 mod tests {
     /// Sources of a suite: first the file with the list, then those with behaviours.
-    const SUITES: [&[&str]; 13] = [
+    const SUITES: [&[&str]; 14] = [
+        &[include_str!("archive/mod.rs"), include_str!("archive/moving.rs"), include_str!("archive/rows.rs")],
         &[include_str!("backup.rs")],
         &[include_str!("chat.rs")],
         &[include_str!("classifier.rs")],
