@@ -60,7 +60,7 @@ async fn what_one_node_adds_corrects_and_forgets_the_other_tells_and_no_longer_t
     one.ingest.update(&scope, &added.id, patch).await.unwrap().unwrap();
     let says = told_by(&two, &scope, "Owns a red parrot called Ada").await;
     assert!(says.contains("parrot") && !says.contains("Tom"), "{says}");
-    one.ingest.forget(&scope, &[added.id.clone()]).await.unwrap();
+    one.ingest.forget(&scope, std::slice::from_ref(&added.id)).await.unwrap();
     assert!(!found("Owns a red parrot called Ada").await);
 }
 
