@@ -7,6 +7,7 @@ use hark_core::crypt::Vault;
 use hark_core::{Error, ErrorKind, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Transaction};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -31,6 +32,15 @@ const ATTEMPTS: u32 = 5;
 pub(crate) const FORGETFUL: &str = "users, identities, aliases, conversations, memories, links, conflicts, transfers, \
                                     receipts, recalls, reviews, costs, embeddings, keys, events, jobs, erasures";
 
+/// Where the server is, and who we are there, with the password: `Debug` tells nothing of it.
+struct Address(PgConnectOptions);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address")
+    }
+}
+
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct Db {
@@ -41,7 +51,7 @@ pub(crate) struct Db {
     /// Where the tables are. Of plain letters, so that it needs no quoting.
     pub(crate) schema: String,
     /// For connections that are nobody else's.
-    options: PgConnectOptions,
+    address: Address,
     /// How long to wait for transactions that may still see removed rows, before the caller is told to come again.
     patience: Duration,
     /// Why the last write was refused, until one is known to have gone through again.
@@ -83,7 +93,15 @@ impl Db {
             })
             .connect_lazy_with(options.clone());
         let (schema, patience) = (config.schema.clone(), config.statement_timeout());
-        Ok(Self { pool, veil: Veil::new(vault), schema, options, patience, refused: Mutex::default(), changed })
+        Ok(Self {
+            pool,
+            veil: Veil::new(vault),
+            schema,
+            address: Address(options),
+            patience,
+            refused: Mutex::default(),
+            changed,
+        })
     }
 
     /// A pool of its own for a single connection that lasts: it takes no place away from those who ask.
@@ -92,12 +110,12 @@ impl Db {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_lazy_with(self.options.clone())
+            .connect_lazy_with(self.address.0.clone())
     }
 
     /// A connection of its own, for what takes long: it takes no place away from those who ask.
     pub(crate) async fn alone(&self) -> Result<PgConnection, Fault> {
-        Ok(self.options.connect().await?)
+        Ok(self.address.0.connect().await?)
     }
 
     /// Begins a transaction. Each of its statements sees what was committed before it (READ COMMITTED), so one that locks
@@ -189,7 +207,7 @@ impl Db {
             .await?;
         timeout(self.patience, self.unseen(now)).await.map_err(|_| READ)??;
         // On a connection of its own: it takes longer than a statement may.
-        let mut connection = self.options.connect().await?;
+        let mut connection = self.address.0.connect().await?;
         connection.execute("SET statement_timeout = 0").await?;
         connection.execute(AssertSqlSafe(format!("VACUUM {tables}"))).await?;
         Ok(connection.close().await?)
