@@ -112,7 +112,7 @@ impl SpaceTable {
     }
 
     pub(crate) async fn optimise(&self) -> Result<()> {
-        self.upkeep.thorough().await.map_err(|e| translate("lancedb.optimise", e))
+        self.upkeep.thorough().await
     }
 
     /// Waits for the commits that are under way and ends the tasks.

@@ -3,9 +3,11 @@
 //! It runs beside the writer. LanceDB settles the rare conflict of a delete with a merge of the same file by
 //! trying the delete again; a merge that loses is simply tried the next time.
 
+use crate::error::translate;
 use crate::schema::{SCOPE, SCOPE_INDEX};
 use crate::table::ask;
 use crate::writer::Message;
+use hark_core::Result;
 use lancedb::Table;
 use lancedb::index::Index;
 use lancedb::index::scalar::BTreeIndexBuilder;
@@ -27,6 +29,16 @@ const KEEP_VERSIONS_MINUTES: i64 = 10;
 /// Every so many runs in the background, old versions are removed as well: thousands of them would pile up in a
 /// busy day.
 const RUNS_PER_PRUNE: u32 = 20;
+
+/// What happens to files that no version names: those of a merge that lost against a commit, or of a process that died before
+/// its commit. Vectors are in them, also of people who have been erased since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unnamed {
+    /// LanceDB leaves them for a week, since they may belong to a commit that is under way.
+    Keep,
+    /// They go. Only for whoever knows that nothing is being written.
+    Remove,
+}
 
 #[derive(Debug)]
 pub(crate) struct Upkeep {
@@ -64,19 +76,24 @@ impl Upkeep {
         let rows = self.table.count_rows(None).await?;
         self.index(UNINDEXED_ROWS.max(rows / 100)).await?;
         if runs.is_multiple_of(RUNS_PER_PRUNE) {
-            self.prune().await?;
+            self.prune(Unnamed::Keep).await?;
         }
         self.show().await;
         Ok(())
     }
 
     /// Everything, at once, down to the vectors of deleted rows, which are then no longer in any current file.
-    pub(crate) async fn thorough(&self) -> lancedb::Result<()> {
+    pub(crate) async fn thorough(&self) -> Result<()> {
         let _runs = self.runs.lock().await;
-        self.compact(LARGE_FILE_ROWS, 0.0).await?;
-        self.index(UNINDEXED_ROWS / 5).await?;
-        self.prune().await?;
+        let failed = |e| translate("lancedb.optimise", e);
+        self.compact(LARGE_FILE_ROWS, 0.0).await.map_err(failed)?;
+        self.index(UNINDEXED_ROWS / 5).await.map_err(failed)?;
         self.show().await;
+        // No merge runs meanwhile, and this process has the folder for itself: the writer alone could be in the middle of
+        // something.
+        if let Some(writer) = self.writer.upgrade() {
+            ask("lancedb.optimise", |message| writer.send(message).is_ok(), Message::Prune).await?;
+        }
         Ok(())
     }
 
@@ -108,10 +125,11 @@ impl Upkeep {
         Ok(())
     }
 
-    async fn prune(&self) -> lancedb::Result<()> {
+    /// Removes versions that no reader can still be at.
+    pub(crate) async fn prune(&self, unnamed: Unnamed) -> lancedb::Result<()> {
         let prune = OptimizeAction::Prune {
             older_than: Some(Duration::minutes(KEEP_VERSIONS_MINUTES)),
-            delete_unverified: None,
+            delete_unverified: Some(unnamed == Unnamed::Remove),
             error_if_tagged_old_versions: None,
         };
         self.table.optimize(prune).await?;

@@ -7,7 +7,7 @@ use crate::batch::{Batch, Change};
 use crate::known::Known;
 use crate::schema::to_batch;
 use crate::table::{View, or_panicked};
-use crate::upkeep::Upkeep;
+use crate::upkeep::{Unnamed, Upkeep};
 use futures::FutureExt;
 use hark_core::{Error, Result};
 use lancedb::Table;
@@ -29,6 +29,8 @@ pub(crate) enum Message {
     Clear(Done),
     /// Lets readers see what the upkeep has done.
     Show(Done),
+    /// Removes old versions, and files that no version names: now, since nothing is being written.
+    Prune(Done),
     Close(Done),
 }
 
@@ -88,6 +90,10 @@ impl Writer {
                 Message::Show(done) => {
                     let shown = AssertUnwindSafe(self.view.show(&self.table)).catch_unwind().await;
                     answer(done, or_panicked(WRITE, shown));
+                }
+                Message::Prune(done) => {
+                    let pruned = AssertUnwindSafe(self.upkeep.prune(Unnamed::Remove)).catch_unwind().await;
+                    answer(done, or_panicked(WRITE, pruned));
                 }
                 Message::Close(done) => {
                     inbox.close();

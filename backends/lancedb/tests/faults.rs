@@ -92,6 +92,50 @@ async fn folders_of_others_are_left_alone() {
     assert!(foreign.is_dir());
 }
 
+/// Vectors of people who were erased since may be in them.
+#[tokio::test]
+async fn files_that_no_version_names_go_at_the_next_purge() {
+    let dir = tempfile::tempdir().unwrap();
+    let scope = filled(dir.path()).await;
+    // As of a merge that another commit was quicker than, or of a process that died before its own.
+    let orphan = table(dir.path()).join("data/0123.lance");
+    fs::write(&orphan, "somebody's vectors").unwrap();
+    let (backend, store) = open(dir.path()).await;
+    store.purge().await.unwrap();
+    assert!(!orphan.exists());
+    assert_eq!(ids(&store, &scope).await, ["m1", "m2"]);
+    backend.close().await.unwrap();
+    let (_backend, store) = open(dir.path()).await;
+    assert_eq!(ids(&store, &scope).await, ["m1", "m2"]);
+}
+
+/// What is being written is named by no version yet either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_beside_writers_takes_nothing_from_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let scope = filled(dir.path()).await;
+    let (backend, store) = open(dir.path()).await;
+    let writing = (0..8).map(|lane| {
+        let (store, scope) = (store.clone(), scope.clone());
+        tokio::spawn(async move {
+            for n in 0..10 {
+                store.upsert(&scope, &space(), &[row(&format!("w{lane}_{n}"), [1.0, 1.0])]).await.unwrap();
+            }
+        })
+    });
+    let writing: Vec<_> = writing.collect();
+    while !writing.iter().all(tokio::task::JoinHandle::is_finished) {
+        store.purge().await.unwrap();
+    }
+    for lane in writing {
+        lane.await.unwrap();
+    }
+    backend.close().await.unwrap();
+    let (_backend, store) = open(dir.path()).await;
+    assert_eq!(store.count(&space()).await.unwrap(), 82);
+    assert_eq!(ids(&store, &scope).await.len(), 82);
+}
+
 #[tokio::test]
 async fn what_is_written_outlives_a_process_that_is_not_closed() {
     let dir = tempfile::tempdir().unwrap();
