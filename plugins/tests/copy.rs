@@ -1,7 +1,7 @@
 //! `hark copy` between the engines of the bundle: a truth on SQLite moves to PostgreSQL and back, and is killed on the way.
 
 #![cfg(all(feature = "sqlite", feature = "postgres"))]
-#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails where it stands, and tells what it took")]
 
 use hark_core::backend::Registry;
 use hark_core::crypt::Purpose;
@@ -15,7 +15,6 @@ use hark_server::running::{Running, Start};
 use hark_server::spaces::OtherSpace;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
-use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Mutex;
@@ -147,7 +146,7 @@ impl Drop for Place {
 /// What it took, for whoever runs it with more than the few callers of the ordinary tests.
 fn tell(what: &str, begun: Instant, report: &Report) {
     let (secs, moved) = (begun.elapsed().as_secs_f64(), &report.moved);
-    writeln!(std::io::stderr(), "{what}: {secs:.1} s, {} rows read, {} written", moved.read, moved.written).unwrap();
+    eprintln!("{what}: {secs:.1} s, {} rows read, {} written", moved.read, moved.written);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -196,10 +196,13 @@ fn of_another() -> Error {
     Error::new(ErrorKind::Conflict, "copy.target", what)
 }
 
+/// A store of the source, and what it held at one moment.
+type Seen<'a> = (&'a Arc<dyn Archive>, Box<dyn View>);
+
 /// One walk over everything, of one moment in each store of the source.
 async fn walk(parts: &[Part], told: &Told<'_>) -> Result<Merged> {
     let mut all = Merged::default();
-    let mut views: Vec<(&Arc<dyn Archive>, Box<dyn View>)> = Vec::new();
+    let mut views: Vec<Seen<'_>> = Vec::new();
     for part in parts {
         if !views.iter().any(|(of, _)| Arc::ptr_eq(of, &part.from)) {
             views.push((&part.from, part.from.view().await?));
