@@ -68,15 +68,16 @@ struct Standing {
 pub(crate) async fn run(options: &Options, talk: Talk, stores: Stores, postgres: Option<&Postgres>) -> Outcome<Growth> {
     println!("twice {} conversations, {}", talk.conversations, stores.name());
     let place = Place::new(stores, postgres)?;
-    let grown = async {
-        let folder = tempfile::Builder::new().prefix("hark-growth-").tempdir_in(measure::base(options)?)?;
-        let home = Home::new(&options.hark, folder.path())?.with(place.settings());
-        seed::keyring(home.keys())?;
-        let before = standing(&home, &place, talk, 0).await?;
-        let after = standing(&home, &place, talk, 1).await?;
-        Ok(Growth::between(stores, talk, &before, &after))
-    };
-    place.end(grown.await).await
+    place.end(run_in(options, talk, stores, &place).await).await
+}
+
+async fn run_in(options: &Options, talk: Talk, stores: Stores, place: &Place) -> Outcome<Growth> {
+    let folder = tempfile::Builder::new().prefix("hark-growth-").tempdir_in(measure::base(options)?)?;
+    let home = Home::new(&options.hark, folder.path())?.with(place.settings());
+    seed::keyring(home.keys())?;
+    let before = standing(&home, place, talk, 0).await?;
+    let after = standing(&home, place, talk, 1).await?;
+    Ok(Growth::between(stores, talk, &before, &after))
 }
 
 /// Has them, and looks at what there is when all is learnt, kept and tidied up.

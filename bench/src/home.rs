@@ -34,11 +34,6 @@ impl Home {
         Ok(Self { folder, ..self.clone() })
     }
 
-    /// Where it runs. A `config.toml` there is read.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Its data folder.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
@@ -78,7 +73,7 @@ mod tests {
         let settings = vec![("HARK_ROLES__MEMORY".to_owned(), "main".to_owned())];
         let home = Home::new(Path::new("hark"), folder.path()).unwrap().with(settings);
         let worker = home.beside("worker").unwrap();
-        assert!(worker.folder().is_dir());
+        assert!(worker.data().parent().unwrap().is_dir());
         assert_ne!(worker.data(), home.data());
         assert_eq!(worker.keys(), home.keys());
         let command = worker.command();

@@ -39,8 +39,8 @@ pub(crate) fn keyring(keys: &Path) -> Outcome<Keyring> {
 }
 
 /// Stores that were opened, and what makes the vectors in them.
-struct Stores {
-    opened: Vec<Arc<dyn Backend>>,
+struct Opened {
+    backends: Vec<Arc<dyn Backend>>,
     memory: Arc<dyn MemoryStore>,
     vectors: Arc<dyn VectorStore>,
     keywords: Arc<dyn KeywordStore>,
@@ -121,7 +121,7 @@ impl Progress {
 }
 
 /// Writes callers with all that is remembered of them; answers how many.
-async fn write(stores: Arc<Stores>, pool: Arc<Pool>, callers: Vec<Caller>, now: Timestamp) -> Outcome<usize> {
+async fn write(stores: Arc<Opened>, pool: Arc<Pool>, callers: Vec<Caller>, now: Timestamp) -> Outcome<usize> {
     let (mut docs, mut rows) = (Vec::new(), Vec::new());
     let count = callers.len();
     for Caller { number, memories } in callers {
@@ -139,7 +139,7 @@ async fn write(stores: Arc<Stores>, pool: Arc<Pool>, callers: Vec<Caller>, now: 
     Ok(count)
 }
 
-async fn open(data: &Path, place: &Place) -> Outcome<Stores> {
+async fn open(data: &Path, place: &Place) -> Outcome<Opened> {
     let mut registry = Registry::new();
     hark_plugins::install(&mut registry);
     std::fs::create_dir_all(data)?;
@@ -158,19 +158,19 @@ async fn open(data: &Path, place: &Place) -> Outcome<Stores> {
         opened.push(backend);
     }
     let missing = "the stores offer not every role: is pgvector on the server?";
-    Ok(Stores {
+    Ok(Opened {
         memory: opened.iter().find_map(|b| b.memory()).ok_or(missing)?,
         vectors: opened.iter().find_map(|b| b.vectors()).ok_or(missing)?,
         keywords: opened.iter().find_map(|b| b.keywords()).ok_or(missing)?,
         embedder: opened.iter().find_map(|b| b.embedder()).ok_or(missing)?,
-        opened,
+        backends: opened,
     })
 }
 
-async fn close(stores: &Stores) -> Outcome {
+async fn close(stores: &Opened) -> Outcome {
     stores.vectors.optimise().await?;
     stores.keywords.optimise().await?;
-    for backend in &stores.opened {
+    for backend in &stores.backends {
         backend.close().await?;
     }
     Ok(())
@@ -188,7 +188,7 @@ async fn embed(embedder: &dyn Embedder, pool: &[Sentence]) -> Outcome<Vec<Vec<f3
     Ok(vectors)
 }
 
-async fn admit(stores: &Stores, vault: &Vault, caller: usize, now: Timestamp) -> Outcome<Scope> {
+async fn admit(stores: &Opened, vault: &Vault, caller: usize, now: Timestamp) -> Outcome<Scope> {
     let tenant = TenantId::new(TENANT);
     let identity = vault.identity(&tenant, IdentityKind::Phone, &number(caller))?.ok_or("a number is an identity")?;
     let id = UserId::new(format!("usr_bench{caller:08}"));
