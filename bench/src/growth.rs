@@ -19,6 +19,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(1_800);
 /// Receipts, and what models cost, are kept so often by the server; and once more, to be sure.
 const KEPT: Duration = Duration::from_secs(11);
+/// One of so many sentences of a caller tells something that is worth remembering.
+const EXCHANGES: usize = 4;
 /// Parts that are listed by name; the rest is one line.
 const LISTED: usize = 8;
 
@@ -103,7 +105,12 @@ async fn converse(client: &Client, talk: Talk, lot: usize) -> Outcome<usize> {
             client.ask(&conversation, &sentences::question(&mut rng)).await?;
         }
         let at = SystemClock.now().timestamp();
-        let body = Finished::at(conversation, number, at - 300).say(&mut rng, ack::TURNS).event()?;
+        let mut call = Finished::at(conversation, number, at - 300);
+        for exchange in 0..ack::TURNS / 2 {
+            let tells = exchange % EXCHANGES == 1;
+            call = call.saying(&if tells { sentences::utterance(&mut rng) } else { sentences::small_talk(&mut rng) });
+        }
+        let body = call.event()?;
         bytes += body.len();
         client.deliver_new(&body, at).await?;
     }
@@ -155,7 +162,7 @@ impl Growth {
         lines.push(String::new());
         lines.push(format!(
             "- {} conversations of {} callers, after as many before; each an initiation, {QUESTIONS} questions and an event of \
-             {:.1} kB with {} turns, of which {:.1} memories were learnt",
+             {:.1} kB with {} turns, every {EXCHANGES}th sentence of the caller worth remembering: {:.1} memories were learnt of it",
             self.conversations,
             self.callers,
             self.event_bytes / 1e3,
