@@ -177,7 +177,9 @@ async fn checkpoint(data: &Path) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::ValueEnum;
+    use crate::home::Home;
+    use crate::{Options, seed};
+    use clap::{Parser, ValueEnum};
 
     #[test]
     fn stores_are_called_the_same_where_they_are_asked_for_and_where_they_are_reported() {
@@ -191,5 +193,27 @@ mod tests {
     fn postgres_is_no_place_where_none_was_found() {
         assert!(Place::new(Stores::Postgres, None).is_err());
         assert!(Place::new(Stores::Embedded, None).unwrap().settings().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_schema_is_made_tidied_up_looked_at_and_taken_away() {
+        let options = Options::parse_from(["hark-bench", "--hark", "hark", "--out", "bench.json"]);
+        let postgres = Postgres::find(&options).await.unwrap();
+        assert!(postgres.settings.starts_with("PostgreSQL ") && postgres.settings.contains("fsync="));
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(&options.hark, folder.path()).unwrap();
+        let place = Place::new(Stores::Postgres, Some(&postgres)).unwrap();
+        let looked = async {
+            let memories = seed::tidy(&home, &place).await?;
+            let before = place.parts(&home.data()).await?;
+            let mut bare = place.bare(folder.path()).await?;
+            bare.commit("evt_1".to_owned(), vec![7; 9]).await?;
+            Outcome::Ok((memories, before, place.parts(&home.data()).await?))
+        };
+        let (memories, before, after) = place.end(looked.await).await.unwrap();
+        assert_eq!((memories, before.contains_key("bare"), after.contains_key("bare")), (0, false, true));
+        let jobs = before["jobs"];
+        assert!(jobs.indexes > 0 && jobs.bytes >= jobs.indexes, "{jobs:?}");
+        assert!(place.parts(&home.data()).await.is_err(), "it is still there");
     }
 }
