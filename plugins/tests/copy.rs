@@ -197,7 +197,8 @@ async fn a_truth_moves_to_postgres_and_back_killed_twice_on_the_way() {
     assert_eq!(rows(&home_again, "memories"), 100 * callers() as u64 + 1);
     let running = Running::start(&back, &registry(), IDLE).await.unwrap();
     let store: &dyn MemoryStore = &*running.app.engine.memory;
-    assert_eq!(store.user(&scope(7)).await.unwrap().unwrap().revision, revision);
+    // Its index was made anew at the start, which raises it further.
+    assert!(store.user(&scope(7)).await.unwrap().unwrap().revision >= revision);
     let found = store.memories(&scope(7), &["mem_later".into()]).await.unwrap();
     assert_eq!(found[0].content, "Has sold the hens");
     running.stop().await;

@@ -25,14 +25,18 @@ const VIOLIN: &[(Speaker, &str)] = &[
 pub async fn after(calls: &[(&str, &[(Speaker, &str)])], config: RecallConfig) -> (World, Scope) {
     let world = World::with(config).await;
     for (id, turns) in calls {
-        let call = world.call(id, turns);
-        let transcript = call.transcript.map(|said| Transcript { started_at: call.started_at, ..said });
-        let call = Call { transcript, ..call };
-        world.ingest.call(&world.tenant(), call).await.unwrap();
+        learn(&world, id, turns).await;
         world.clock.advance(chrono::Duration::days(1));
     }
     let scope = world.scope_of(NUMBER).await;
     (world, scope)
+}
+
+/// A call of now, with a transcript of now.
+pub async fn learn(world: &World, id: &str, turns: &[(Speaker, &str)]) {
+    let call = world.call(id, turns);
+    let transcript = call.transcript.map(|said| Transcript { started_at: call.started_at, ..said });
+    world.ingest.call(&world.tenant(), Call { transcript, ..call }).await.unwrap();
 }
 
 pub async fn ask(world: &World, scope: &Scope, query: RecallQuery) -> Vec<Hit> {

@@ -1,7 +1,7 @@
 //! Two nodes over the same stores, each with callers of its own in memory: what one writes the other tells, or no longer
 //! tells, at its next question.
 
-use crate::evidence::after;
+use crate::evidence::{after, learn};
 use crate::world::{NUMBER, World};
 use hark_core::Speaker::{self, Agent, User};
 use hark_core::ingest::{MemoryPatch, NewMemory};
@@ -18,14 +18,15 @@ const VIOLIN: &[(Speaker, &str)] =
 
 /// Everything that is told of the caller, memories and turns.
 async fn told(node: &World, scope: &Scope) -> String {
-    let query =
-        RecallQuery { limit: 50, ..RecallQuery::new("the blue gate, kennel or case, dog, delivery and violin") };
-    let hits = node.recall.ask(scope, &query).await.unwrap().hits;
-    let said = |hit: Hit| match hit.item {
-        Item::Memory(memory) => memory.content,
-        Item::Turn(span) => span.script(),
-    };
-    hits.into_iter().map(said).collect::<Vec<_>>().join("\n")
+    let mut all = Vec::new();
+    for text in ["delivery by the blue gate", "the dog in the blue kennel", "the violin in the blue case"] {
+        let hits = node.recall.ask(scope, &RecallQuery { limit: 50, ..RecallQuery::new(text) }).await.unwrap().hits;
+        all.extend(hits.into_iter().map(|hit| match hit.item {
+            Item::Memory(memory) => memory.content,
+            Item::Turn(span) => span.script(),
+        }));
+    }
+    all.join("\n")
 }
 
 /// Two nodes that both hold what a caller of these calls has said.
@@ -37,10 +38,6 @@ async fn both(calls: &[(&str, &[(Speaker, &str)])]) -> (World, World, Scope) {
         told(node, &scope).await;
     }
     (one, two, scope)
-}
-
-async fn learn(node: &World, id: &str, turns: &[(Speaker, &str)]) {
-    node.ingest.call(&node.tenant(), node.call(id, turns)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,7 +57,7 @@ async fn what_one_node_adds_corrects_and_forgets_the_other_tells_and_no_longer_t
     one.ingest.update(&scope, &added.id, patch).await.unwrap().unwrap();
     let says = told_by(&two, &scope, "Owns a red parrot called Ada").await;
     assert!(says.contains("parrot") && !says.contains("Tom"), "{says}");
-    one.ingest.forget(&scope, &[added.id.clone()]).await.unwrap();
+    one.ingest.forget(&scope, std::slice::from_ref(&added.id)).await.unwrap();
     assert!(!found("Owns a red parrot called Ada").await);
 }
 

@@ -78,15 +78,15 @@ async fn walk(memory: &dyn MemoryStore) -> Result<Vec<Entry>> {
 }
 
 impl Ledger {
-    /// Reads a ledger that is to go with a backup of `backup_at`.
+    /// Reads a ledger that is to go with a backup of `backup_at`, where that is known.
     ///
     /// # Errors
     /// `Config` when it was made under another look-up key, or is older than the backup; `Corrupt` when it was changed.
-    pub(super) fn read(file: &Path, keyring: &Keyring, backup_at: Timestamp) -> Result<Self> {
+    pub(super) fn read(file: &Path, keyring: &Keyring, backup_at: Option<Timestamp>) -> Result<Self> {
         let ledger: Self = manifest::read(file, "ledger", keyring, |ledger: &Self| {
             check_lookup("the ledger", &ledger.lookup, keyring)
         })?;
-        if ledger.created_at < backup_at {
+        if let Some(backup_at) = backup_at.filter(|at| ledger.created_at < *at) {
             return Err(Error::config(format!(
                 "--ledger: {} is of {}, older than the backup of {backup_at}, which knows all of it already; write a \
                  newer one with `hark backup --ledger-only FILE` where the old database can still be read, or take the \

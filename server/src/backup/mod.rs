@@ -15,7 +15,7 @@ pub use ledger::write_ledger;
 pub use make::back_up;
 pub(crate) use make::put_on_record;
 pub use manifest::{Listed, Manifest, NeededKeys, Part};
-pub use restore::{Restored, Told, restore};
+pub use restore::{Again, Restored, Told, forget_again, restore};
 
 use hark_core::backend::Role;
 use hark_core::store::Backup;

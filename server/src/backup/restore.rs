@@ -1,5 +1,5 @@
 //! `hark restore DIR`: first everything is checked, then files come into place, then whoever was erased since is erased
-//! again, and only then the folder may be served.
+//! again, and only then the folder may be served. `hark restore --ledger FILE` does the last over stores that are back already.
 
 use super::ledger::Ledger;
 use super::manifest::{MANIFEST, Manifest};
@@ -34,6 +34,13 @@ impl std::fmt::Debug for Told<'_> {
 pub struct Restored {
     /// What was restored.
     pub manifest: Manifest,
+    /// What was done over it.
+    pub again: Again,
+}
+
+/// What was done over stores that came back.
+#[derive(Debug)]
+pub struct Again {
     /// Erasures in the ledger that was given.
     pub ledger: usize,
     /// Callers who had been erased since, were in the backup, and are erased again.
@@ -69,7 +76,7 @@ pub async fn restore(
     (told.step)("checking the files");
     files::check(from, &manifest.files).await?;
     let instances = manifest.parts.iter().map(|part| instance(&plan, part)).collect::<Result<Vec<_>>>()?;
-    let ledger = ledger.map(|file| Ledger::read(file, &keyring, manifest.created_at)).transpose()?;
+    let ledger = ledger.map(|file| Ledger::read(file, &keyring, Some(manifest.created_at))).transpose()?;
 
     folder.begin_restore()?;
     put_secrets(from, &manifest, &folder)?;
@@ -84,7 +91,21 @@ pub async fn restore(
         let section = serde_json::Value::Object(instance.options.clone());
         registry.restore(&instance.kind, section, &context, &from.join(&part.folder)).await?;
     }
-    finish(loaded, registry, folder, (manifest, ledger), told).await
+    let again = finish(loaded, registry, folder, ledger.as_ref(), true, told).await?;
+    Ok(Restored { manifest, again })
+}
+
+/// Over stores that were brought back by means of their own, such as PostgreSQL's: whoever was erased since, by the ledger,
+/// is erased again, and words and vectors are rebuilt. Of processes that use those stores only one on the same data folder
+/// is seen. Can be repeated, whatever it broke off at.
+///
+/// # Errors
+/// `Conflict` when the folder is in use; `Config` when keys are missing, or the ledger was made under another look-up
+/// key; `Corrupt` when the ledger was changed; what the stores say.
+pub async fn forget_again(loaded: &Loaded, registry: &Registry, ledger: &Path, told: &Told<'_>) -> Result<Again> {
+    let folder = DataDir::open(&loaded.config.server.data_dir)?;
+    let ledger = Ledger::read(ledger, &keys::read(&loaded.config, folder.path())?, None)?;
+    finish(loaded, registry, folder, Some(&ledger), false, told).await
 }
 
 /// Over the stores that are back: schema, ledger, and, when nobody can come back any more, words and vectors.
@@ -92,20 +113,24 @@ async fn finish(
     loaded: &Loaded,
     registry: &Registry,
     folder: DataDir,
-    (manifest, ledger): (Manifest, Option<Ledger>),
+    ledger: Option<&Ledger>,
+    is_marked: bool,
     told: &Told<'_>,
-) -> Result<Restored> {
+) -> Result<Again> {
     let idle = Start { http: false, worker: false, migrate: true, other_space: OtherSpace::Ignore };
     let running = Running::start_in(loaded, registry, idle, folder).await?;
     let (ingest, memory) = (&running.app.ingest, &running.app.engine.memory);
-    let applied = match &ledger {
+    let applied = match ledger {
         Some(ledger) => {
             (told.step)("erasing again whoever was erased since");
             ledger.apply(&**memory, ingest).await
         }
         None => Ok((0, 0)),
     };
-    let marked = applied.and_then(|applied| running.end_restore().map(|()| applied));
+    let marked = applied.and_then(|applied| match is_marked {
+        true => running.end_restore().map(|()| applied),
+        false => Ok(applied),
+    });
     let indexed = match &marked {
         Ok(_) => {
             (told.step)("rebuilding words and vectors");
@@ -124,7 +149,7 @@ async fn finish(
     running.stop().await;
     let (ledger, erased_again) = marked?;
     recorded?;
-    Ok(Restored { manifest, ledger, erased_again, indexed })
+    Ok(Again { ledger, erased_again, indexed })
 }
 
 /// The keys: configured, in the data folder, or in the backup.

@@ -97,9 +97,9 @@ pub enum Command {
     },
     /// Bring a backup back into an empty data folder, erase again whoever was erased since, rebuild words and vectors
     Restore {
-        /// The backup
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
+        /// The backup; left out, the stores were brought back by means of their own, such as PostgreSQL's
+        #[arg(value_name = "DIR", required_unless_present = "ledger")]
+        folder: Option<PathBuf>,
         /// Who was erased since: what `hark backup --ledger-only` wrote last
         #[arg(long, value_name = "FILE", required_unless_present = "no_ledger")]
         ledger: Option<PathBuf>,

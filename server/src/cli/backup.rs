@@ -2,7 +2,7 @@
 //! data folder for itself.
 
 use super::output::{Progress, say};
-use crate::backup::{Manifest, Told, back_up, restore, write_ledger};
+use crate::backup::{Again, Manifest, Told, back_up, forget_again, restore, write_ledger};
 use crate::config::Loaded;
 use crate::wiring::Surroundings;
 use hark_core::backend::Registry;
@@ -64,15 +64,28 @@ pub(super) async fn bring_back(loaded: &Loaded, registry: &Registry, from: &Path
     progress.done();
     let restored = restored?;
     say(format_args!("restored as of {}", restored.manifest.created_at));
-    match ledger {
-        Some(_) => say(format_args!(
-            "{} erasures in the ledger; {} callers of the backup erased again",
-            restored.ledger, restored.erased_again
+    done_again(restored.again, ledger.is_some())
+}
+
+/// Over stores that were brought back by means of their own.
+pub(super) async fn forget(loaded: &Loaded, registry: &Registry, ledger: &Path) -> Result<()> {
+    let progress = Progress::new("restore");
+    let told = Told { step: &|step| progress.line(step), progress: &|done, all| progress.at(done, all) };
+    let again = forget_again(loaded, registry, ledger, &told).await;
+    progress.done();
+    done_again(again?, true)
+}
+
+fn done_again(again: Again, has_ledger: bool) -> Result<()> {
+    match has_ledger {
+        true => say(format_args!(
+            "{} erasures in the ledger; {} callers who were back are erased again",
+            again.ledger, again.erased_again
         )),
-        None => say("no ledger: whoever was erased since the backup is back, and must be erased again"),
+        false => say("no ledger: whoever was erased since the backup is back, and must be erased again"),
     }
     say("keys that were revoked since are live again: see `hark keys list`");
-    match restored.indexed {
+    match again.indexed {
         Ok(count) => {
             say(format_args!("{count} memories indexed"));
             Ok(())

@@ -109,9 +109,11 @@ async fn dispatch(server: &Server, cli: Cli) -> Result<()> {
                     let into = folder.unwrap_or_default();
                     backup::save(&loaded, registry, backup::What::Everything { into: &into, with_keys }).await
                 }
-                Command::Restore { folder, ledger, no_ledger: _ } => {
-                    backup::bring_back(&loaded, registry, &folder, ledger.as_deref()).await
-                }
+                Command::Restore { folder, ledger, no_ledger: _ } => match (folder, ledger) {
+                    (Some(folder), ledger) => backup::bring_back(&loaded, registry, &folder, ledger.as_deref()).await,
+                    (None, Some(ledger)) => backup::forget(&loaded, registry, &ledger).await,
+                    (None, None) => Ok(()),
+                },
                 Command::Migrate => migrate::run(&loaded, registry).await,
                 Command::Reindex { keep } => reindex::run(&loaded, registry, !keep).await,
                 Command::Doctor => doctor::run(&loaded, registry).await,

@@ -37,7 +37,7 @@ async fn every_recall_is_the_same_after_a_restore_into_an_empty_folder() {
     let restored = home.restore("new", "backup", None).await.expect("it comes back");
     assert_eq!(restored.manifest, manifest);
     let memories = restored.manifest.parts[0].holds.rows["memories"];
-    assert_eq!(restored.indexed.expect("words and vectors"), memories);
+    assert_eq!(restored.again.indexed.expect("words and vectors"), memories);
     let running = home.start("new").await.expect("it starts");
     assert_eq!(home.recalls(&running).await, before);
     running.stop().await;
@@ -93,7 +93,7 @@ async fn whoever_was_erased_after_the_backup_stays_erased_with_the_ledger() {
     running.stop().await;
 
     let restored = home.restore("with", "backup", Some("ledger")).await.expect("it comes back");
-    assert_eq!((restored.ledger, restored.erased_again), (1, 1));
+    assert_eq!((restored.again.ledger, restored.again.erased_again), (1, 1));
     let running = home.start("with").await.expect("it starts");
     let memory = &running.app.engine.memory;
     assert_eq!(memory.user(&gone).await.expect("an answer"), None);
@@ -102,6 +102,39 @@ async fn whoever_was_erased_after_the_backup_stays_erased_with_the_ledger() {
     home.call(&running, NUMBERS[1], "conv_1_0", "I keep bees on the roof.").await;
     let people = memory.users(&gone.tenant, &PageRequest::first(99)).await.expect("people");
     assert_eq!(people.items.len(), NUMBERS.len() - 1);
+    running.stop().await;
+}
+
+/// As when an administrator has brought a database back from an archive of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_stores_that_came_back_by_themselves_whoever_was_erased_since_is_erased_again() {
+    let home = Home::new();
+    let running = home.populated("old").await;
+    home.back_up("old", "backup", true).await.expect("a backup");
+    let gone = home.scope(&running, NUMBERS[1]).await;
+    running.app.ingest.erase(&gone).await.expect("it is erased").expect("somebody");
+    let before = home.recalls(&running).await;
+    home.write_ledger("old", "ledger").await.expect("a ledger");
+    running.stop().await;
+
+    home.restore("back", "backup", None).await.expect("it comes back");
+    let running = home.start("back").await.expect("it starts");
+    let error = home.forget_again("back", "ledger").await.expect_err("it is in use");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Conflict, "data_dir.open"));
+    assert!(running.app.engine.memory.user(&gone).await.expect("an answer").is_some());
+    running.stop().await;
+    std::fs::copy(home.path("ledger"), home.path("changed")).expect("a file");
+    edit(&home.path("changed"), |text| text.replacen("\"created_at\": \"2", "\"created_at\": \"3", 1));
+    is(&home.forget_again("back", "changed").await.expect_err("it was changed"), ErrorKind::Corrupt, &["ledger"]);
+
+    for erased_again in [1, 0] {
+        let again = home.forget_again("back", "ledger").await.expect("it is done");
+        assert_eq!((again.ledger, again.erased_again), (1, erased_again));
+        assert!(again.indexed.expect("words and vectors") > 0);
+    }
+    let running = home.start("back").await.expect("it starts");
+    assert_eq!(running.app.engine.memory.user(&gone).await.expect("an answer"), None);
+    assert_eq!(home.recalls(&running).await, before);
     running.stop().await;
 }
 
@@ -224,7 +257,7 @@ async fn an_embedder_that_is_away_costs_the_index_not_the_restore() {
     home.back_up("old", "backup", true).await.expect("a backup");
     let loaded = home.loaded_with("new", &[("HARK_BACKENDS__LETTERS__DOWN", "true")]);
     let restored = restore(&loaded, &Home::registry(), &home.path("backup"), None, &silent()).await.expect("the truth");
-    assert_eq!(restored.indexed.expect_err("no vectors").kind(), ErrorKind::Unavailable);
+    assert_eq!(restored.again.indexed.expect_err("no vectors").kind(), ErrorKind::Unavailable);
     let running = home.start("new").await.expect("it starts");
     assert_eq!(home.recalls(&running).await, before);
     running.stop().await;

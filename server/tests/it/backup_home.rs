@@ -11,7 +11,7 @@ use hark_core::testkit::fixtures;
 use hark_core::{
     Clock, IdentityKind, RecallQuery, Result, Scope, Speaker, SystemClock, SystemEntropy, TenantId, Transcript,
 };
-use hark_server::backup::{Manifest, Restored, Told, back_up, restore, write_ledger};
+use hark_server::backup::{Again, Manifest, Restored, Told, back_up, forget_again, restore, write_ledger};
 use hark_server::config::{Flags, Loaded, Sources};
 use hark_server::running::{Running, Start};
 use hark_server::spaces::OtherSpace;
@@ -174,6 +174,11 @@ impl Home {
         let ledger = ledger.map(|name| self.path(name));
         let loaded = self.loaded_with(data, &[]);
         restore(&loaded, &Self::registry(), &self.path(from), ledger.as_deref(), &silent()).await
+    }
+
+    pub(crate) async fn forget_again(&self, data: &str, ledger: &str) -> Result<Again> {
+        let loaded = self.loaded_with(data, &[]);
+        forget_again(&loaded, &Self::registry(), &self.path(ledger), &silent()).await
     }
 
     /// As an operator does who keeps the keys apart.

@@ -164,7 +164,7 @@ pub(super) async fn mark_indexed(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Re
     let list = id_list(ids.iter().map(MemoryId::as_str));
     let mut tx = db.begin().await?;
     hold(&mut tx, scope).await?;
-    over_ids(
+    let marked = over_ids(
         &mut tx,
         scope,
         &list,
@@ -172,15 +172,18 @@ pub(super) async fn mark_indexed(db: &Db, scope: &Scope, ids: &[MemoryId]) -> Re
          WHERE id = ANY ($1) AND tenant = $2 AND caller = $3 AND index_state <> 'indexed'",
     )
     .await?;
-    sqlx::query(
-        "UPDATE users SET revision = revision + 1 WHERE tenant = $2 AND id = $3
-           AND EXISTS (SELECT 1 FROM memories WHERE id = ANY ($1) AND tenant = $2 AND caller = $3)",
-    )
-    .bind(&list)
-    .bind(scope.tenant.as_str())
-    .bind(scope.caller.as_str())
-    .execute(&mut *tx)
-    .await?;
+    if marked == 0 {
+        // They were before. Whoever has read them while they were missing reads them again.
+        sqlx::query(
+            "UPDATE users SET revision = revision + 1 WHERE tenant = $2 AND id = $3
+               AND EXISTS (SELECT 1 FROM memories WHERE id = ANY ($1) AND tenant = $2 AND caller = $3)",
+        )
+        .bind(&list)
+        .bind(scope.tenant.as_str())
+        .bind(scope.caller.as_str())
+        .execute(&mut *tx)
+        .await?;
+    }
     Ok(tx.commit().await?)
 }
 

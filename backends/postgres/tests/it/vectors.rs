@@ -10,8 +10,8 @@ use hark_core::testkit::SeededEntropy;
 use hark_core::testkit::fixtures::{memory, scopes, start, vector_row};
 use hark_core::{Entropy, MemoryId, Scope};
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor};
 use std::sync::Arc;
 
 const EAST: [f32; 2] = [1.0, 0.0];
@@ -26,12 +26,12 @@ fn caller(n: usize) -> Scope {
 }
 
 async fn ids(store: &dyn VectorStore, scope: &Scope, space: &Space, query: &[f32]) -> Vec<String> {
-    let hits = store.search(scope, space, query, &[], 100).await.unwrap();
+    let hits = store.search(scope, space, query, &[], 100).await.expect("an answer");
     hits.into_iter().map(|hit| hit.id.to_string()).collect()
 }
 
 async fn number(connection: &mut PgConnection, sql: impl Into<String>) -> i64 {
-    sqlx::query_scalar(AssertSqlSafe(sql.into())).fetch_one(connection).await.unwrap()
+    sqlx::query_scalar(AssertSqlSafe(sql.into())).fetch_one(connection).await.expect("a row")
 }
 
 /// What the server counted of a table: scans of all of it, and rows that were fetched by its key.
@@ -41,7 +41,7 @@ pub(crate) async fn reads(place: &Place, table: &str) -> (i64, i64) {
         .bind(table)
         .fetch_one(&mut place.stranger().await)
         .await
-        .unwrap()
+        .expect("a row")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -187,7 +187,7 @@ async fn hostile_names_stay_names_and_too_long_ones_are_refused() {
     let (store, m) = (place.migrated().await.vectors(), space("'; DROP TABLE spaces; --\" $1", 2));
     let hostile = ["a", "", "a' OR '1'='1", "%", "a:1", "\u{202e}a", "é", "e\u{301}", "\\'", "`;--", "$1", "\""];
     let scopes: Vec<_> = hostile.iter().flat_map(|t| hostile.iter().map(|c| Scope::new(*t, *c))).collect();
-    let rows: Vec<_> = scopes.iter().enumerate().map(|(n, scope)| (scope.clone(), vector_row(hostile[n % 12], &EAST)));
+    let rows = scopes.iter().enumerate().map(|(n, scope)| (scope.clone(), vector_row(hostile[n % 12], &EAST)));
     let rows: Vec<_> = rows.collect();
     for _ in 0..2 {
         store.upsert_many(&m, &rows).await.unwrap();

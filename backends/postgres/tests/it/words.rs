@@ -17,7 +17,7 @@ fn caller(n: usize) -> Scope {
 }
 
 async fn hits(store: &dyn KeywordStore, scope: &Scope, text: &str) -> Vec<ScoredId> {
-    store.search(scope, &KeywordQuery { text: text.to_owned(), sectors: vec![], limit: 100 }).await.unwrap()
+    store.search(scope, &KeywordQuery { text: text.to_owned(), sectors: vec![], limit: 100 }).await.expect("an answer")
 }
 
 async fn ids(store: &dyn KeywordStore, scope: &Scope, text: &str) -> Vec<String> {

@@ -37,38 +37,49 @@ pub(super) async fn part(backend: &dyn Backend, role: Role, space: &mut Option<S
             Ok(format!("{} memories", memory.count_memories().await?))
         }
         Role::Jobs => {
-            if let Some(schema) = backend.migrate()
-                && !schema.pending().await?.is_empty()
-            {
-                return Ok("waits for its schema".to_owned());
-            }
             let jobs = backend.jobs().ok_or_else(missing)?;
+            if waits_for_its_schema(backend).await? {
+                return Ok(WAITS.to_owned());
+            }
             jobs.ping().await?;
             let stats = jobs.stats(None::<&TenantId>, hark_core::Clock::now(&hark_core::SystemClock)).await?;
             Ok(format!("{} waiting, {} dead", stats.pending + stats.retrying, stats.dead))
         }
         Role::Embedder => embedder(&*backend.embedder().ok_or_else(missing)?, space.as_ref()).await,
         Role::Chat => chat(&*backend.chat().ok_or_else(missing)?).await,
-        Role::Vectors => match &*space {
-            Some(space) => {
-                let vectors = backend.vectors().ok_or_else(missing)?;
-                Ok(format!("{} vectors of `{}`", vectors.count(space).await?, space.model))
+        Role::Vectors => {
+            let vectors = backend.vectors().ok_or_else(missing)?;
+            match &*space {
+                _ if waits_for_its_schema(backend).await? => Ok(WAITS.to_owned()),
+                Some(space) => Ok(format!("{} vectors of `{}`", vectors.count(space).await?, space.model)),
+                None => backend.health().await.map(|()| "empty".to_owned()),
             }
-            None => backend.health().await.map(|()| "empty".to_owned()),
-        },
+        }
         Role::Keywords => {
             let keywords = backend.keywords().ok_or_else(missing)?;
+            if waits_for_its_schema(backend).await? {
+                return Ok(WAITS.to_owned());
+            }
             Ok(format!("{} documents", keywords.count().await?))
         }
         Role::Cache => {
-            if let Some(schema) = backend.migrate()
-                && !schema.pending().await?.is_empty()
-            {
-                return Ok("waits for its schema".to_owned());
+            let cache = backend.cache().ok_or_else(missing)?;
+            if waits_for_its_schema(backend).await? {
+                return Ok(WAITS.to_owned());
             }
-            Ok(format!("{} embeddings kept", backend.cache().ok_or_else(missing)?.count().await?))
+            Ok(format!("{} embeddings kept", cache.count().await?))
         }
         Role::Extractor | Role::Classifier | Role::Limits => backend.health().await.map(|()| "answers".to_owned()),
+    }
+}
+
+/// What is said of a part whose tables are not there yet: the truth's line says what to do.
+const WAITS: &str = "waits for its schema";
+
+async fn waits_for_its_schema(backend: &dyn Backend) -> Result<bool> {
+    match backend.migrate() {
+        Some(schema) => Ok(!schema.pending().await?.is_empty()),
+        None => Ok(false),
     }
 }
 
@@ -115,5 +126,68 @@ async fn chat(chat: &dyn ChatModel) -> Result<String> {
             answer.usage.input_tokens,
             answer.usage.output_tokens
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_trait::async_trait;
+    use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeywordStore, RamMemoryStore, RamVectorStore};
+    use hark_core::store::{EmbeddingCache, JobQueue, KeywordStore, MemoryStore, Migrate, Migration, VectorStore};
+    use std::sync::Arc;
+
+    /// One database whose tables are not there yet.
+    #[derive(Debug)]
+    struct Fresh;
+
+    #[async_trait]
+    impl Migrate for Fresh {
+        async fn pending(&self) -> Result<Vec<Migration>> {
+            Ok(vec![Migration { version: 1, description: "everything".to_owned() }])
+        }
+
+        async fn run(&self) -> Result<()> {
+            Err(Error::new(ErrorKind::Internal, "doctor", "it changes nothing"))
+        }
+    }
+
+    #[async_trait]
+    impl Backend for Fresh {
+        fn memory(&self) -> Option<Arc<dyn MemoryStore>> {
+            Some(Arc::new(RamMemoryStore::default()))
+        }
+        fn jobs(&self) -> Option<Arc<dyn JobQueue>> {
+            Some(Arc::new(RamJobQueue::default()))
+        }
+        fn vectors(&self) -> Option<Arc<dyn VectorStore>> {
+            Some(Arc::new(RamVectorStore::default()))
+        }
+        fn keywords(&self) -> Option<Arc<dyn KeywordStore>> {
+            Some(Arc::new(RamKeywordStore::default()))
+        }
+        fn cache(&self) -> Option<Arc<dyn EmbeddingCache>> {
+            Some(Arc::new(RamEmbeddingCache::default()))
+        }
+        fn migrate(&self) -> Option<Arc<dyn Migrate>> {
+            Some(Arc::new(Self))
+        }
+        async fn health(&self) -> Result<()> {
+            Ok(())
+        }
+        async fn close(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_has_no_tables_yet_waits_for_them_and_has_not_failed() {
+        let told = part(&Fresh, Role::Memory, &mut None).await.expect("no failure");
+        assert!(told.contains("1 schema steps are pending"), "{told}");
+        let space = Space { model: "small".to_owned(), dimensions: 2 };
+        for role in [Role::Jobs, Role::Vectors, Role::Keywords, Role::Cache] {
+            assert_eq!(part(&Fresh, role, &mut None).await.expect("no failure"), WAITS, "{}", role.name());
+            assert_eq!(part(&Fresh, role, &mut Some(space.clone())).await.expect("no failure"), WAITS);
+        }
     }
 }

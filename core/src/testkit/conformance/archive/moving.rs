@@ -11,8 +11,8 @@ use crate::testkit::fixtures::{
 use crate::testkit::suite::{Must, walk};
 use crate::{
     AuditAction, AuditEntry, AuditFilter, Conversation, IdentityKind, KeyId, KeyScopes, Link, LinkKind, Memory,
-    NewTransfer, PageRequest, Receipt, ReceiptId, ReceiptKind, Returned, Review, ReviewDecision, Scope, TransferKind,
-    TransferredBy,
+    NewErasure, NewTransfer, PageRequest, Receipt, ReceiptId, ReceiptKind, Returned, Review, ReviewDecision, Scope,
+    TransferKind, TransferredBy,
 };
 use chrono::NaiveDate;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ async fn live(backend: &dyn Backend) {
         words: Some(sealed("rejected")),
     };
     store.put_review(&one, &review).await.must();
-    store.erase_user(&two, &erasure(&two)).await.must();
+    store.erase_user(&two, &NewErasure { at: after(4), ..erasure(&two) }).await.must();
     let guest = Scope::new(tenant(), "usr_guest");
     store.ensure_user(&guest.tenant, &[], &guest.caller, after(1)).await.must();
     let moved = NewTransfer {

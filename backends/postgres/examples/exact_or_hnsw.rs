@@ -2,7 +2,7 @@
 //! words cost. It makes a schema of its own on the server, and takes it away.
 //!
 //! ```text
-//! cargo xtask services -- cargo run --release -p hark-postgres --example measure
+//! cargo xtask services -- cargo run --release -p hark-postgres --example exact_or_hnsw
 //! ```
 //!
 //! `HARK_MEASURE_VECTORS` is how many vectors there are in all (100,000). The server may use a gigabyte to
