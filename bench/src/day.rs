@@ -4,6 +4,7 @@
 
 use crate::client::Client;
 use crate::finished::Finished;
+use crate::home::Home;
 use crate::load::{self, Call, Seen};
 use crate::rng::Rng;
 use crate::server::{Rss, Server};
@@ -136,9 +137,9 @@ async fn serve(options: &Options, fake: &FakeOpenAi, folder: &Path) -> Outcome<S
         fake.base_url()
     );
     std::fs::write(folder.join("config.toml"), config)?;
-    let (data, keys) = (folder.join("data"), folder.join("keys"));
-    seed::keyring(&keys)?;
-    Server::start(&options.hark, folder, &data, &keys).await
+    let home = Home::new(&options.hark, folder)?;
+    seed::keyring(home.keys())?;
+    Server::start(&home).await
 }
 
 /// Counts what the fake is asked, and lets it forget: it would keep every transcript.

@@ -2,16 +2,18 @@
 //! disk gone, a restore into an empty folder, and the same questions before and after.
 
 use crate::client::Client;
+use crate::disk::{self, mebibytes};
+use crate::home::Home;
 use crate::load::{self, Load, Plan};
 use crate::rng::Rng;
-use crate::server::{self, Server};
+use crate::server::Server;
+use crate::stores::Place;
 use crate::{Options, Outcome, measure, seed, sentences};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::process::Command;
 
 /// Questions asked before the loss and after it, each of another caller.
 const QUESTIONS: usize = 200;
@@ -51,10 +53,10 @@ pub(crate) async fn run(options: &Options, drill: &Drill) -> Outcome {
     let memories = drill.callers * options.memories;
     println!("{memories} memories of {} callers", drill.callers);
     let folder = tempfile::Builder::new().prefix("hark-drill-").tempdir_in(measure::base(options)?)?;
-    let place = |name: &str| folder.path().join(name);
-    let (data, keys, backup, ledger) = (place("data"), place("keys"), place("backup"), place("ledger"));
-    seed::fill(&data, &keys, drill.callers, options.memories).await?;
-    let server = Server::start(&options.hark, folder.path(), &data, &keys).await?;
+    let home = Home::new(&options.hark, folder.path())?;
+    let (backup, ledger) = (folder.path().join("backup"), folder.path().join("ledger"));
+    seed::fill(&home, &Place::Embedded, drill.callers, options.memories).await?;
+    let server = Server::start(&home).await?;
     let client = Client::new(&server.url)?;
     let talkers = drill.talkers.min(drill.callers / 2);
     measure::tell(&client, talkers, options.calls).await?;
@@ -74,7 +76,7 @@ pub(crate) async fn run(options: &Options, drill: &Drill) -> Outcome {
         duration: Duration::from_secs(options.seconds),
         seed: rate.into(),
     };
-    let hark = async |args: &[&str]| hark(&options.hark, folder.path(), &data, &keys, args).await;
+    let hark = async |args: &[&str]| hark(&home, args).await;
     let save = ["backup", text(&backup)?];
     let (beside, backup_secs) = tokio::join!(load::run(&client, plan, "drill"), hark(&save));
     let (beside, backup_secs) = (beside?, backup_secs?);
@@ -83,11 +85,11 @@ pub(crate) async fn run(options: &Options, drill: &Drill) -> Outcome {
     let ledger_secs = hark(&["backup", "--ledger-only", text(&ledger)?]).await?;
     server.stop().await?;
 
-    let data_mib = mebibytes(&data)?;
-    std::fs::remove_dir_all(&data)?;
+    let data_mib = mebibytes(disk::bytes(&home.data())?);
+    std::fs::remove_dir_all(home.data())?;
     println!("  restore");
     let restore_secs = hark(&["restore", text(&backup)?, "--ledger", text(&ledger)?]).await?;
-    let server = Server::start(&options.hark, folder.path(), &data, &keys).await?;
+    let server = Server::start(&home).await?;
     let client = Client::new(&server.url)?;
     let after = (answers(&client, &asked).await?, remembered(&client, talkers).await?);
     let outturn = Outturn {
@@ -95,7 +97,7 @@ pub(crate) async fn run(options: &Options, drill: &Drill) -> Outcome {
         talkers,
         calls: talkers * options.calls,
         data_mib,
-        backup_mib: mebibytes(&backup)?,
+        backup_mib: mebibytes(disk::bytes(&backup)?),
         backup_secs,
         beside,
         ledger_secs,
@@ -117,10 +119,9 @@ pub(crate) async fn run(options: &Options, drill: &Drill) -> Outcome {
 }
 
 /// Runs a command on the data folder and answers how many seconds it took.
-async fn hark(program: &Path, folder: &Path, data: &Path, keys: &Path, args: &[&str]) -> Outcome<f64> {
+async fn hark(home: &Home, args: &[&str]) -> Outcome<f64> {
     let begin = Instant::now();
-    let mut command = Command::new(std::path::absolute(program)?);
-    server::environment(&mut command, folder, data, keys);
+    let mut command = home.command();
     let done = command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).status().await?;
     if done.success() { Ok(begin.elapsed().as_secs_f64()) } else { Err(format!("hark {}: {done}", args[0]).into()) }
 }
@@ -164,21 +165,6 @@ fn contents(memories: &Value) -> Vec<String> {
     contents
 }
 
-fn mebibytes(folder: &Path) -> Outcome<f64> {
-    let mut bytes = 0;
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => folders.push(entry.path()),
-                false => bytes += entry.metadata()?.len(),
-            }
-        }
-    }
-    Ok(bytes as f64 / 1024.0 / 1024.0)
-}
-
 impl Outturn {
     fn markdown(&self) -> String {
         let query = self.beside.query.map_or_else(|| "?".to_owned(), |s| format!("{:.1} ms", s.p95));
@@ -206,15 +192,6 @@ impl Outturn {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn files_are_counted_however_deep_they_lie() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("a/b")).unwrap();
-        std::fs::write(folder.path().join("a/b/c"), vec![0; 1 << 20]).unwrap();
-        std::fs::write(folder.path().join("d"), vec![0; 1 << 19]).unwrap();
-        assert_eq!(mebibytes(folder.path()).unwrap(), 1.5);
-    }
 
     #[test]
     fn each_caller_is_asked_once() {

@@ -2,12 +2,16 @@
 
 use crate::ack::{self, Acks};
 use crate::client::Client;
+use crate::disk::mebibytes;
 use crate::finished::Finished;
+use crate::home::Home;
 use crate::load::{self, Load, Plan};
+use crate::postgres::Postgres;
 use crate::rng::Rng;
 use crate::seed;
 use crate::server::Server;
 use crate::stats::millis;
+use crate::stores::{Place, Stores};
 use crate::{Options, Outcome};
 use hark_core::{Clock, SystemClock};
 use serde::Serialize;
@@ -23,12 +27,16 @@ const PATIENCE: Duration = Duration::from_secs(1_800);
 /// Everything measured at one size.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Size {
-    /// Memories in the data folder.
+    /// By which stores.
+    pub(crate) stores: Stores,
+    /// Memories in them.
     pub(crate) memories: usize,
     /// Callers they belong to.
     pub(crate) callers: usize,
     /// How long seeding took, in seconds.
     pub(crate) seeded_secs: f64,
+    /// What the stores take after it, in MiB.
+    pub(crate) stored_mib: f64,
     /// From the start of the process until it says it is ready, in milliseconds.
     pub(crate) start_ms: f64,
     /// Resident memory after five idle seconds, in MiB.
@@ -53,18 +61,27 @@ pub(crate) fn base(options: &Options) -> Outcome<PathBuf> {
     Ok(base)
 }
 
-/// Seeds, starts, asks.
-pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
-    let memories = callers * options.memories;
-    println!("{memories} memories of {callers} callers");
-    let base = base(options)?;
-    let folder = tempfile::Builder::new().prefix("hark-bench-").tempdir_in(base)?;
-    let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
-    let start = Instant::now();
-    seed::fill(&data, &keys, callers, options.memories).await?;
-    let seeded_secs = start.elapsed().as_secs_f64();
+/// Seeds, starts, asks, by the stores of one choice.
+pub(crate) async fn size(
+    options: &Options,
+    callers: usize,
+    stores: Stores,
+    postgres: Option<&Postgres>,
+) -> Outcome<Size> {
+    println!("{} memories of {callers} callers, {}", callers * options.memories, stores.name());
+    let place = Place::new(stores, postgres)?;
+    place.end(size_in(options, callers, stores, &place).await).await
+}
 
-    let server = Server::start(&options.hark, folder.path(), &data, &keys).await?;
+async fn size_in(options: &Options, callers: usize, stores: Stores, place: &Place) -> Outcome<Size> {
+    let folder = tempfile::Builder::new().prefix("hark-bench-").tempdir_in(base(options)?)?;
+    let home = Home::new(&options.hark, folder.path())?.with(place.settings());
+    let start = Instant::now();
+    seed::fill(&home, place, callers, options.memories).await?;
+    let seeded_secs = start.elapsed().as_secs_f64();
+    let stored: u64 = place.parts(&home.data()).await?.values().map(|part| part.bytes).sum();
+
+    let server = Server::start(&home).await?;
     let client = Client::new(&server.url)?;
     tokio::time::sleep(IDLE).await;
     let idle = server.rss();
@@ -89,14 +106,16 @@ pub(crate) async fn size(options: &Options, callers: usize) -> Outcome<Size> {
         }
     }
     println!("  {} post-call events", options.events);
-    let acks = ack::run(&client, folder.path(), options.events, callers).await?;
+    let acks = ack::run(&client, place.bare(folder.path()).await?, options.events, callers).await?;
     let loaded = server.rss();
     let start_ms = millis(server.started_in);
     server.stop().await?;
     Ok(Size {
-        memories,
+        stores,
+        memories: callers * options.memories,
         callers,
         seeded_secs,
+        stored_mib: mebibytes(stored),
         start_ms,
         idle_mib: idle.map(|rss| rss.now),
         loaded_mib: loaded.map(|rss| rss.now),

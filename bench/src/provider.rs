@@ -2,6 +2,7 @@
 //! wire-level fake of `hark-openai`, on loopback; Hark is the real program on its real stores.
 
 use crate::client::{Client, Recalled};
+use crate::home::Home;
 use crate::rng::Rng;
 use crate::server::Server;
 use crate::stats::{Spread, millis};
@@ -57,9 +58,9 @@ pub(crate) async fn run(options: &Options, base: &Path) -> Outcome<Vec<Case>> {
         fake.base_url()
     );
     std::fs::write(folder.path().join("config.toml"), config)?;
-    let (data, keys) = (folder.path().join("data"), folder.path().join("keys"));
-    seed::keyring(&keys)?;
-    let server = Server::start(&options.hark, folder.path(), &data, &keys).await?;
+    let home = Home::new(&options.hark, folder.path())?;
+    seed::keyring(home.keys())?;
+    let server = Server::start(&home).await?;
     let client = Client::new(&server.url)?;
     fill(&client).await?;
 

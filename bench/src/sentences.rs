@@ -46,6 +46,17 @@ const QUESTIONS: [&str; 12] = [
     "what did they order last",
 ];
 
+const SMALL_TALK: [&str; 8] = [
+    "Yes, that is right, thank you.",
+    "Could you say that again, please, the line is bad?",
+    "Just a moment, let me see whether there is something to write with.",
+    "All right, go on.",
+    "No, nothing else that comes to mind.",
+    "Okay, and how long does that take?",
+    "Great, that is good to hear.",
+    "Mhm, yes, I am still here.",
+];
+
 const SLOTS: [(&str, &[&str]); 8] = [
     (
         "{item}",
@@ -101,6 +112,11 @@ pub(crate) fn question(rng: &mut Rng) -> String {
 pub(crate) fn utterance(rng: &mut Rng) -> String {
     let (template, ..) = MEMORIES[rng.below(MEMORIES.len())];
     format!("Well, it is like this. {}. Could you take care of that?", fill(template, rng))
+}
+
+/// Something a caller says that is not worth remembering.
+pub(crate) fn small_talk(rng: &mut Rng) -> String {
+    rng.pick(&SMALL_TALK).to_owned()
 }
 
 fn fill(template: &str, rng: &mut Rng) -> String {

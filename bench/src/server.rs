@@ -1,11 +1,11 @@
 //! The program under measurement, as a child.
 
 use crate::Outcome;
-use std::path::Path;
+use crate::home::Home;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout};
 
 /// The API key it is given.
 pub(crate) const KEY: &str = "hark_bench";
@@ -32,12 +32,16 @@ pub(crate) struct Rss {
 }
 
 impl Server {
-    /// Starts it on a data folder and waits until it is ready.
-    pub(crate) async fn start(hark: &Path, folder: &Path, data: &Path, keys: &Path) -> Outcome<Self> {
+    /// Starts it, with its workers, and waits until it is ready.
+    pub(crate) async fn start(home: &Home) -> Outcome<Self> {
+        Self::start_as(home, &["serve"]).await
+    }
+
+    /// The same with these arguments.
+    pub(crate) async fn start_as(home: &Home, args: &[&str]) -> Outcome<Self> {
         let start = Instant::now();
-        let mut command = Command::new(std::path::absolute(hark)?);
-        environment(&mut command, folder, data, keys);
-        let command = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut command = home.command();
+        let command = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("hark has no output")?).lines();
         while let Some(line) = stdout.next_line().await? {
@@ -61,18 +65,31 @@ impl Server {
     }
 }
 
-/// The configuration that everything here runs with.
-pub(crate) fn environment(command: &mut Command, folder: &Path, data: &Path, keys: &Path) {
-    command
-        .current_dir(folder)
-        .env("HARK_SERVER__BIND", "127.0.0.1:0")
-        .env("HARK_SERVER__DATA_DIR", data)
-        .env("HARK_AUTH__API_KEYS", format!("[\"{KEY}\"]"))
-        .env("HARK_ELEVENLABS__WEBHOOK_SECRETS", format!("[\"{SECRET}\"]"))
-        .env("HARK_ENCRYPTION__KEYS_FILE", keys)
-        .env("HARK_LOG__LEVEL", "warn")
-        .env("HARK_LIMITS__TOOLS_PER_MINUTE", "1000000")
-        .env("HARK_LIMITS__WEBHOOKS_PER_MINUTE", "1000000");
+/// A running `hark worker`, of which nobody hears when it is ready; ended when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Worker(Child);
+
+impl Worker {
+    /// Starts it.
+    pub(crate) fn start(home: &Home) -> Outcome<Self> {
+        let mut command = home.command();
+        let command = command.arg("worker").stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        Ok(Self(command.spawn()?))
+    }
+
+    /// An error where it has ended by itself.
+    pub(crate) fn check(&mut self) -> Outcome {
+        match self.0.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(format!("a worker ended by itself: {status}").into()),
+        }
+    }
+
+    /// Ends it, between two jobs or not.
+    pub(crate) async fn stop(mut self) -> Outcome {
+        self.0.kill().await?;
+        Ok(())
+    }
 }
 
 fn mebibytes(status: &str, field: &str) -> Option<f64> {

@@ -2,7 +2,8 @@
 
 use crate::build;
 use crate::process::{self, Outcome, Workspace, output, works};
-use crate::server::Server;
+use crate::server::{Sandbox, Server};
+use crate::services::Services;
 use std::path::{Path, PathBuf};
 
 /// What to measure.
@@ -17,6 +18,9 @@ pub(crate) struct Args {
     /// With the development build: to see that the measuring works, not to measure
     #[arg(long)]
     debug: bool,
+    /// Starts a PostgreSQL beside, which keeps what is committed: for `--stores embedded,postgres` and for `workers`
+    #[arg(long)]
+    postgres: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -39,6 +43,16 @@ struct Recall {
     /// A built `hark` to ask, instead of building one
     #[arg(long)]
     hark: Option<PathBuf>,
+    /// With memory, jobs, vectors and keywords on a PostgreSQL that is started for it, instead of the built-in stores
+    #[arg(long)]
+    postgres: bool,
+}
+
+impl Recall {
+    /// What the figures are of.
+    fn stores(&self) -> &'static str {
+        if self.postgres { "postgres" } else { "embedded" }
+    }
 }
 
 /// Builds and measures.
@@ -57,8 +71,12 @@ fn run_latency(workspace: &Workspace, args: &Args) -> Outcome {
     let built = build::programs(cargo.arg("--message-format=json-render-diagnostics"))?;
     let mut bench = workspace.command(build::pick(&built, "hark-bench")?, &[]);
     bench.arg("--hark").arg(build::pick(&built, "hark")?);
-    bench.arg("--out").arg(workspace.target().join("bench.json"));
-    process::run(bench.args(&args.rest))
+    bench.arg("--out").arg(workspace.target().join("bench.json")).args(&args.rest);
+    let services = if args.postgres { Some(Services::to_measure(workspace)?) } else { None };
+    if let Some(services) = &services {
+        services.tell(&mut bench);
+    }
+    process::run(&mut bench)
 }
 
 fn run_recall(workspace: &Workspace, args: &Recall) -> Outcome {
@@ -75,13 +93,25 @@ fn run_recall(workspace: &Workspace, args: &Recall) -> Outcome {
             build::pick(&build::programs(cargo.arg("--message-format=json-render-diagnostics"))?, "hark")?
         }
     };
-    for mode in &args.mode {
-        // A fresh server for each mode: nothing of one is found by another.
-        let server = Server::start(workspace, &hark)?;
-        let answers = workspace.target().join(format!("recall-{mode}.jsonl"));
+    let services = if args.postgres { Some(Services::to_measure(workspace)?) } else { None };
+    let url = services.as_ref().and_then(Services::postgres_url);
+    for (number, mode) in args.mode.iter().enumerate() {
+        // A fresh server for each mode, on stores of its own: nothing of one is found by another.
+        let config = url.as_ref().map(|url| on_postgres(url, number));
+        let server = Sandbox::new(workspace, &hark, config.as_deref())?.serve()?;
+        println!("\n## recall, {mode}, {}, {} stores\n", args.splits, args.stores());
+        let answers = workspace.target().join(format!("recall-{mode}-{}.jsonl", args.stores()));
         measure(workspace, &python, &harness, &server, mode, &args.splits, &answers)?;
     }
     Ok(())
+}
+
+/// The configuration that puts all stores into the schema of that number.
+fn on_postgres(url: &str, number: usize) -> String {
+    format!(
+        "[roles]\nmemory = \"main\"\njobs = \"main\"\nvectors = \"main\"\nkeywords = \"main\"\n\n\
+         [backends.main]\nkind = \"postgres\"\nurl = \"{url}\"\nschema = \"recall_{number}\"\n"
+    )
 }
 
 fn measure(
@@ -93,7 +123,6 @@ fn measure(
     splits: &str,
     answers: &Path,
 ) -> Outcome {
-    println!("\n## recall, {mode}, {splits}\n");
     let mut ask = workspace.command(python, &[]);
     ask.arg(harness.join("http_recall.py")).args(["--adapter", "MemoryServer", "--mode", mode, "--splits", splits]);
     ask.arg("--out").arg(answers);

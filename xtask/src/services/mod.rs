@@ -55,10 +55,7 @@ impl Services {
     pub(crate) fn start(workspace: &Workspace) -> Outcome<Self> {
         let mut services = Self { told: Vec::new(), running: Vec::new(), place: None };
         if Self::is_to_start(POSTGRES_URL) {
-            let place = services.place(workspace)?;
-            let programs = postgres::Programs::find(workspace, place)?;
-            let server = programs.start(place)?;
-            services.add(POSTGRES_URL, postgres::url(server.port()), server, postgres::PROGRAMS, programs.folder());
+            services.add_postgres(workspace, postgres::Use::Tests)?;
         }
         if Self::is_to_start(REDIS_URL) {
             let place = services.place(workspace)?;
@@ -67,6 +64,27 @@ impl Services {
             services.add(REDIS_URL, redis::url(server.port()), server, redis::PROGRAM, &program);
         }
         Ok(services)
+    }
+
+    /// Starts a PostgreSQL to measure on, whatever the environment names: one that keeps what is committed.
+    pub(crate) fn to_measure(workspace: &Workspace) -> Outcome<Self> {
+        let mut services = Self { told: Vec::new(), running: Vec::new(), place: None };
+        services.add_postgres(workspace, postgres::Use::Measurements)?;
+        Ok(services)
+    }
+
+    fn add_postgres(&mut self, workspace: &Workspace, whose: postgres::Use) -> Outcome {
+        let place = self.place(workspace)?;
+        let programs = postgres::Programs::find(workspace, place)?;
+        let server = programs.start(place, whose)?;
+        self.add(POSTGRES_URL, postgres::url(server.port()), server, postgres::PROGRAMS, programs.folder());
+        Ok(())
+    }
+
+    /// The URL of the PostgreSQL that was started, as a superuser.
+    pub(crate) fn postgres_url(&self) -> Option<String> {
+        let (_, url) = self.told.iter().find(|(name, _)| *name == POSTGRES_URL)?;
+        url.to_str().map(str::to_owned)
     }
 
     fn is_to_start(url: &str) -> bool {

@@ -28,18 +28,32 @@ host all +hark_with_password 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 ";
 
-/// Nothing of it is to survive, so nothing waits for a disk; every test has a pool of its own.
-const SETTINGS: [&str; 9] = [
+/// Every test has a pool of its own.
+const SETTINGS: [&str; 5] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
-    "fsync=off",
-    "full_page_writes=off",
-    "synchronous_commit=off",
-    "shared_buffers=64MB",
     "max_connections=300",
     "timezone=UTC",
     "log_timezone=UTC",
 ];
+
+/// What a server is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Nothing of it is to survive, so nothing waits for a disk.
+    Tests,
+    /// What is committed is on the disk, as an operator wants it; and memory as a small machine gives it.
+    Measurements,
+}
+
+impl Use {
+    fn settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Tests => &["fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB"],
+            Self::Measurements => &["shared_buffers=1GB", "max_wal_size=4GB"],
+        }
+    }
+}
 
 /// The URL of a superuser.
 pub(super) fn url(port: u16) -> String {
@@ -90,7 +104,7 @@ impl Programs {
     }
 
     /// Starts one, on a copy of a cluster that is made once.
-    pub(super) fn start(&self, place: &Place) -> Outcome<Running> {
+    pub(super) fn start(&self, place: &Place, whose: Use) -> Outcome<Running> {
         let template = self.template(place)?;
         let prepare = |folder: &Path, port: u16| {
             quietly(Command::new("cp").arg("-R").args([&*template, folder]))?;
@@ -102,7 +116,9 @@ impl Programs {
             let mut line: Vec<OsString> = place.as_user().into_iter().map(OsString::from).collect();
             line.extend([self.0.join("postgres").into(), "-D".into(), folder.into()]);
             line.extend(["-p".into(), port.to_string().into()]);
-            line.extend(SETTINGS.iter().flat_map(|setting| ["-c".into(), OsString::from(setting)]));
+            line.extend(
+                SETTINGS.iter().chain(whose.settings()).flat_map(|setting| ["-c".into(), OsString::from(setting)]),
+            );
             Ok(line)
         };
         let answers = |port: u16| {
