@@ -7,7 +7,10 @@ mod config;
 mod error;
 mod folder;
 mod known;
+mod orphans;
 mod schema;
+mod secret;
+mod store;
 mod table;
 mod upkeep;
 mod vector;
@@ -15,6 +18,7 @@ mod writer;
 
 pub use backend::LanceDbFactory;
 pub use config::LanceDbConfig;
+pub use secret::Secret;
 
 use hark_core::backend::Registry;
 

@@ -3,6 +3,7 @@
 //! It runs beside the writer. LanceDB settles the rare conflict of a delete with a merge of the same file by
 //! trying the delete again; a merge that loses is simply tried the next time.
 
+use crate::orphans::Orphans;
 use crate::schema::{SCOPE, SCOPE_INDEX};
 use crate::table::ask;
 use crate::writer::Message;
@@ -10,6 +11,7 @@ use lancedb::Table;
 use lancedb::index::Index;
 use lancedb::index::scalar::BTreeIndexBuilder;
 use lancedb::table::{CompactionOptions, Duration, OptimizeAction, OptimizeOptions};
+use std::time::Duration as StdDuration;
 use tokio::sync::{Mutex, Notify, mpsc};
 
 /// In the background, files are merged up to so many rows: a few megabytes to write every time.
@@ -28,18 +30,32 @@ const KEEP_VERSIONS_MINUTES: i64 = 10;
 /// busy day.
 const RUNS_PER_PRUNE: u32 = 20;
 
-#[derive(Debug)]
+/// A file that no version names belongs to no commit that is under way when it has lain there for so long.
+const ORPHANS_REST: StdDuration = StdDuration::from_secs(60 * KEEP_VERSIONS_MINUTES.unsigned_abs());
+
+/// Likewise, where other nodes commit too, whose merges are not known here.
+const SHARED_ORPHANS_REST: StdDuration = StdDuration::from_secs(60 * 60);
+
+/// So a merge has to end well before, there.
+const MOST_MERGING: StdDuration = StdDuration::from_secs(60 * 45);
+
+/// How often everything is tried when another node's commit comes in between.
+const ATTEMPTS: u32 = 3;
+
 pub(crate) struct Upkeep {
     table: Table,
+    /// Other nodes commit too.
+    is_shared: bool,
     writer: mpsc::WeakUnboundedSender<Message>,
     bell: Notify,
     /// One run at a time; how many there were.
     runs: Mutex<u32>,
+    orphans: Mutex<Orphans>,
 }
 
 impl Upkeep {
-    pub(crate) fn new(table: Table, writer: mpsc::WeakUnboundedSender<Message>) -> Self {
-        Self { table, writer, bell: Notify::new(), runs: Mutex::new(0) }
+    pub(crate) fn new(table: Table, is_shared: bool, writer: mpsc::WeakUnboundedSender<Message>) -> Self {
+        Self { table, is_shared, writer, bell: Notify::new(), runs: Mutex::new(0), orphans: Mutex::default() }
     }
 
     /// Asks for a run in the background.
@@ -73,10 +89,29 @@ impl Upkeep {
     /// Everything, at once, down to the vectors of deleted rows, which are then no longer in any current file.
     pub(crate) async fn thorough(&self) -> lancedb::Result<()> {
         let _runs = self.runs.lock().await;
-        self.compact(LARGE_FILE_ROWS, 0.0).await?;
+        let mut attempt = 1;
+        while let Err(error) = self.compact(LARGE_FILE_ROWS, 0.0).await {
+            if !self.is_shared || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            tracing::debug!(%error, "files of a vector table were not merged; once more");
+            attempt += 1;
+        }
         self.index(UNINDEXED_ROWS / 5).await?;
         self.prune().await?;
         self.show().await;
+        Ok(())
+    }
+
+    /// Removes what no version names, of what was there at a call ten minutes ago; where other nodes commit too, an hour ago.
+    pub(crate) async fn sweep(&self) -> lancedb::Result<()> {
+        // Ours do not run meanwhile.
+        let _runs = self.runs.lock().await;
+        let rest = if self.is_shared { SHARED_ORPHANS_REST } else { ORPHANS_REST };
+        let swept = self.orphans.lock().await.sweep(&self.table, rest).await?;
+        if swept > 0 {
+            tracing::debug!(files = swept, "files that no version of a vector table names are gone");
+        }
         Ok(())
     }
 
@@ -87,8 +122,14 @@ impl Upkeep {
             num_threads: Some(1),
             ..CompactionOptions::default()
         };
-        self.table.optimize(OptimizeAction::Compact { options, remap_options: None }).await?;
-        Ok(())
+        let merging = self.table.optimize(OptimizeAction::Compact { options, remap_options: None });
+        if !self.is_shared {
+            return merging.await.map(|_| ());
+        }
+        match tokio::time::timeout(MOST_MERGING, merging).await {
+            Ok(outcome) => outcome.map(|_| ()),
+            Err(_) => Err(lancedb::Error::Timeout { message: "merging files took too long".into() }),
+        }
     }
 
     /// Makes the index, or brings it up to date, once so many rows are outside it.
