@@ -10,6 +10,8 @@ mod known;
 mod orphans;
 mod schema;
 mod secret;
+#[cfg(test)]
+mod shared;
 mod store;
 mod table;
 mod upkeep;
