@@ -22,6 +22,7 @@ pub mod ram;
 pub mod recall;
 pub mod receipts;
 pub mod redact;
+mod secret;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -31,4 +32,5 @@ pub mod types;
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use error::{Error, ErrorKind, Result};
+pub use secret::Secret;
 pub use types::*;

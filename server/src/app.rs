@@ -1,7 +1,5 @@
 //! The application: everything a request or a job needs, in one value that is cheap to clone.
 
-pub use crate::config::Secret;
-
 use crate::access::Authenticator;
 use crate::middleware::limits::{LimitSettings, Limits};
 use crate::missed::Missed;
@@ -16,7 +14,7 @@ use hark_core::quality::Quality;
 use hark_core::ram::RamRateLimiter;
 use hark_core::recall::{CallerCache, Recall, RecallConfig};
 use hark_core::store::{KeyStore, SealedStore};
-use hark_core::{Scope, TenantId};
+use hark_core::{Scope, Secret, TenantId};
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;

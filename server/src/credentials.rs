@@ -1,8 +1,8 @@
 //! API keys and webhook secrets: configured, or generated on the first start.
 
-use crate::config::{Config, Secret, Secrets, read_lines};
+use crate::config::{Config, Secrets, read_lines};
 use crate::data_dir::{DataDir, warn_if_open, write_private};
-use hark_core::{Entropy, Error, Result};
+use hark_core::{Entropy, Error, Result, Secret};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

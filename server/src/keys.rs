@@ -203,7 +203,7 @@ fn database_in(folder: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
+    use hark_core::Secret;
     use hark_core::SystemEntropy;
 
     fn folder() -> (tempfile::TempDir, DataDir) {

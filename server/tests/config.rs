@@ -5,8 +5,8 @@
 
 use async_trait::async_trait;
 use hark_core::backend::{Backend, Factory, OpenContext, Registry, Role};
-use hark_core::{Error, ErrorKind, Result};
-use hark_server::config::{Choice, Config, Flags, Loaded, Secret, Sources, json_schema, show};
+use hark_core::{Error, ErrorKind, Result, Secret};
+use hark_server::config::{Choice, Config, Flags, Loaded, Sources, json_schema, show};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;

@@ -14,6 +14,7 @@ mod fuzz;
 mod http;
 mod kill;
 mod lcov;
+mod object_storage;
 mod process;
 mod python;
 mod realmodel;
@@ -58,6 +59,8 @@ enum Chore {
     Schemathesis(schemathesis::Args),
     /// Starts the PostgreSQL and the Redis that tests ask, for as long as a program runs, or until Ctrl-C
     Services(services::Args),
+    /// Tests vectors in an object store, against a fake of S3; builds LanceDB once more, with the client for it
+    ObjectStorage,
     /// Measures a release build: latency, memory, start-up; or recall quality
     Bench(bench::Args),
     /// Runs the loop on a real language model, and measures how it reads calls
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Chore::Kill(args) => kill::run(&workspace, args),
         Chore::Schemathesis(args) => schemathesis::run(&workspace, args),
         Chore::Services(args) => services::run(&workspace, args),
+        Chore::ObjectStorage => object_storage::run(&workspace),
         Chore::Bench(args) => bench::run(&workspace, args),
         Chore::Realmodel(args) => realmodel::run(&workspace, args),
     });
@@ -116,6 +120,7 @@ mod tests {
             "xtask schemathesis --seconds 600 --examples 100 --seed 7 --hark target/debug/hark",
             "xtask services",
             "xtask services -- cargo nextest run -p hark-postgres",
+            "xtask object-storage",
             "xtask bench",
             "xtask bench -- day --conversations 100 --within 10",
             "xtask bench -- drill --callers 100",

@@ -4,6 +4,7 @@ use crate::config::LanceDbConfig;
 use crate::error::{closed, translate};
 use crate::folder;
 use crate::schema::width_in;
+use crate::store;
 use crate::table::SpaceTable;
 use crate::vector::LanceVectors;
 use async_trait::async_trait;
@@ -13,6 +14,9 @@ use hark_core::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+const OPEN: &str = "lancedb.open";
+const HEALTH: &str = "lancedb.health";
 
 /// Kind `lancedb`: offers vectors.
 #[derive(Debug, Clone, Copy)]
@@ -26,10 +30,13 @@ impl Factory for LanceDbFactory {
 
     async fn open(&self, config: LanceDbConfig, context: &OpenContext) -> Result<Arc<dyn Backend>> {
         config.validate()?;
+        if config.is_shared() {
+            return open_shared(&config).await;
+        }
         let root = context.data_dir.join(&config.uri);
         let lock = folder::hold(&root)?;
         let uri = root.to_str().ok_or_else(|| Error::config("uri: the folder's name must be UTF-8"))?;
-        let connection = lancedb::connect(uri).execute().await.map_err(|e| translate("lancedb.open", e))?;
+        let connection = lancedb::connect(uri).execute().await.map_err(|e| translate(OPEN, e))?;
         let mut tables = BTreeMap::new();
         for name in folder::tables(&root)? {
             let Some(width) = width_in(&name) else {
@@ -39,13 +46,22 @@ impl Factory for LanceDbFactory {
             tables.extend(table.map(|table| (name, Arc::new(table))));
         }
         let vectors = Arc::new(LanceVectors::new(connection, config.compact_after, tables, lock));
-        Ok(Arc::new(LanceDbBackend { root, vectors }))
+        Ok(Arc::new(LanceDbBackend { root: Some(root), vectors }))
     }
+}
+
+async fn open_shared(config: &LanceDbConfig) -> Result<Arc<dyn Backend>> {
+    let connection = store::connect(OPEN, config).await?;
+    let vectors = Arc::new(LanceVectors::shared(connection, config.compact_after));
+    // Finds wrong keys and addresses, and damage, before anybody is on the phone.
+    vectors.refresh(OPEN).await?;
+    Ok(Arc::new(LanceDbBackend { root: None, vectors }))
 }
 
 #[derive(Debug)]
 struct LanceDbBackend {
-    root: PathBuf,
+    /// The folder; `None` in an object store.
+    root: Option<PathBuf>,
     vectors: Arc<LanceVectors>,
 }
 
@@ -57,14 +73,15 @@ impl Backend for LanceDbBackend {
 
     async fn health(&self) -> Result<()> {
         if !self.vectors.is_running() {
-            return Err(closed("lancedb.health"));
+            return Err(closed(HEALTH));
         }
-        match self.root.try_exists() {
+        let Some(root) = &self.root else {
+            return self.vectors.refresh(HEALTH).await;
+        };
+        match root.try_exists() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Error::new(ErrorKind::Unavailable, "lancedb.health", "the folder is gone")),
-            Err(e) => {
-                Err(Error::new(ErrorKind::Unavailable, "lancedb.health", "the disk does not answer").with_source(e))
-            }
+            Ok(false) => Err(Error::new(ErrorKind::Unavailable, HEALTH, "the folder is gone")),
+            Err(e) => Err(Error::new(ErrorKind::Unavailable, HEALTH, "the disk does not answer").with_source(e)),
         }
     }
 

@@ -54,14 +54,26 @@ impl Batch {
 
     /// What has to be deleted from the table before the rows are appended; nothing, nearly always.
     pub(crate) fn deletes(&self, known: &Known) -> Vec<DfExpr> {
+        let stale = self.removed.iter().chain(self.put.keys()).filter(|(scope, id)| known.may_hold(scope, id));
+        self.delete(stale, self.erased.iter().filter(|scope| known.may_hold_scope(scope)))
+    }
+
+    /// What has to be deleted where others write too: nobody knows what is there, and rows that are written replace by
+    /// themselves.
+    pub(crate) fn removals(&self) -> Vec<DfExpr> {
+        self.delete(self.removed.iter(), self.erased.iter())
+    }
+
+    fn delete<'a>(
+        &'a self,
+        ids: impl Iterator<Item = &'a (String, MemoryId)>,
+        scopes: impl Iterator<Item = &'a String>,
+    ) -> Vec<DfExpr> {
         let mut stale: BTreeMap<&str, Vec<MemoryId>> = BTreeMap::new();
-        for (scope, id) in self.removed.iter().chain(self.put.keys()) {
-            if !self.erased.contains(scope) && known.may_hold(scope, id) {
-                stale.entry(scope).or_default().push(id.clone());
-            }
+        for (scope, id) in ids.filter(|(scope, _)| !self.erased.contains(scope)) {
+            stale.entry(scope).or_default().push(id.clone());
         }
-        let erased = self.erased.iter().filter(|scope| known.may_hold_scope(scope));
-        let mut parts: Vec<(usize, DfExpr)> = erased.map(|scope| (1, of_scope(scope, &[]))).collect();
+        let mut parts: Vec<(usize, DfExpr)> = scopes.map(|scope| (1, of_scope(scope, &[]))).collect();
         for (scope, mut ids) in stale {
             ids.sort();
             ids.dedup();
@@ -161,6 +173,16 @@ mod tests {
         assert!(!known.may_hold("s", &"a".into()) && known.may_hold("s", &"b".into()));
         batch(vec![Change::Remove("t".into(), "a".into())]).forget(&mut known);
         assert!(!known.may_hold("t", &"a".into()));
+    }
+
+    #[test]
+    fn where_others_write_too_only_what_is_removed_is_deleted() {
+        let remove = |id: &str| Change::Remove("s".into(), id.into());
+        assert!(batch(vec![put("s", "a"), put("t", "a")]).removals().is_empty());
+        let sum = batch(vec![put("s", "a"), remove("b"), Change::Erase("t".into()), put("t", "c")]);
+        let deletes = format!("{:?}", sum.removals());
+        assert_eq!(sum.removals().len(), 1, "{deletes}");
+        assert!(!deletes.contains("\"a\"") && deletes.contains("\"b\"") && !deletes.contains("\"c\""), "{deletes}");
     }
 
     #[test]

@@ -7,7 +7,11 @@ mod config;
 mod error;
 mod folder;
 mod known;
+mod orphans;
 mod schema;
+#[cfg(test)]
+mod shared;
+mod store;
 mod table;
 mod upkeep;
 mod vector;

@@ -9,6 +9,7 @@ use lancedb::arrow::arrow_array::{
 use lancedb::arrow::arrow_schema::{DataType, Field, Schema, SchemaRef};
 use lancedb::expr::{DfExpr, col, lit};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) const SCOPE: &str = "scope";
@@ -43,11 +44,29 @@ pub(crate) fn scope_key(scope: &Scope) -> String {
 }
 
 pub(crate) fn columns(dimensions: usize) -> Result<SchemaRef> {
+    with_columns(dimensions, |field| field)
+}
+
+/// The same, with scope and id marked as the key: of two nodes that write one id at once, LanceDB then lets the second
+/// look again.
+pub(crate) fn keyed_columns(dimensions: usize) -> Result<SchemaRef> {
+    let mark = HashMap::from([("lance-schema:unenforced-primary-key".to_owned(), "true".to_owned())]);
+    with_columns(dimensions, |field| field.with_metadata(mark.clone()))
+}
+
+/// Rows with the mark of [`keyed_columns`], which a table takes over from the rows that replace all others.
+pub(crate) fn keyed(dimensions: usize, rows: RecordBatch) -> Result<RecordBatch> {
+    let schema = keyed_columns(dimensions)?;
+    rows.with_schema(schema)
+        .map_err(|e| Error::new(ErrorKind::Internal, "lancedb.clear", "the rows do not take the key").with_source(e))
+}
+
+fn with_columns(dimensions: usize, key: impl Fn(Field) -> Field) -> Result<SchemaRef> {
     let width = i32::try_from(dimensions).ok().filter(|&width| width > 0);
     let width = width.ok_or_else(|| Error::invalid("lancedb.space", "dimensions must be at least 1"))?;
     Ok(Arc::new(Schema::new(vec![
-        Field::new(SCOPE, DataType::Utf8, false),
-        Field::new(ID, DataType::Utf8, false),
+        key(Field::new(SCOPE, DataType::Utf8, false)),
+        key(Field::new(ID, DataType::Utf8, false)),
         Field::new(SECTOR, DataType::Utf8, false),
         Field::new(VECTOR, DataType::FixedSizeList(item(), width), false),
     ])))

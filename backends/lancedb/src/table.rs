@@ -1,16 +1,18 @@
 //! One space: its table, its view for readers, its writer and its upkeep.
 
 use crate::batch::Change;
-use crate::error::{closed, is_disk, panicked, translate};
+use crate::error::{closed, is_disk, is_of_store, panicked, translate};
 use crate::folder;
 use crate::known::Known;
-use crate::schema::{ID, SCOPE, columns, of_scope, strings};
+use crate::schema::{ID, SCOPE, columns, keyed_columns, of_scope, strings};
+use crate::store::{self, in_time};
 use crate::upkeep::Upkeep;
 use crate::writer::{Message, Writer};
 use futures::TryStreamExt;
-use hark_core::{Error, Result};
+use hark_core::{Error, ErrorKind, Result};
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
 use lancedb::{Connection, Table};
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
@@ -18,30 +20,46 @@ use tokio::task::JoinHandle;
 
 const OPEN: &str = "lancedb.open";
 
-/// What readers see: the table as of the last complete commit, so that nobody catches a row between its deletion
-/// and its return.
-#[derive(Debug, Clone)]
-pub(crate) struct View(Arc<RwLock<Table>>);
+/// What readers see.
+#[derive(Clone)]
+pub(crate) enum View {
+    /// Nobody else writes: the table as of our last complete commit, so that nobody catches a row between its deletion
+    /// and its return.
+    Alone(Arc<RwLock<Table>>),
+    /// Other nodes write too: the table as it is when somebody looks. Rows are replaced in one commit there.
+    Shared(Table),
+}
 
 impl View {
-    pub(crate) fn get(&self) -> Table {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    async fn get(&self) -> lancedb::Result<Table> {
+        match self {
+            Self::Alone(table) => Ok(table.read().unwrap_or_else(PoisonError::into_inner).clone()),
+            Self::Shared(table) => table.query_snapshot().await,
+        }
     }
 
     pub(crate) async fn show(&self, table: &Table) -> lancedb::Result<()> {
-        let snapshot = table.query_snapshot().await?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        if let Self::Alone(shown) = self {
+            let snapshot = table.query_snapshot().await?;
+            *shown.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        }
         Ok(())
     }
 }
 
 /// A space's table. Dropping it ends its tasks: the writer after the commit that runs, the upkeep at once.
-#[derive(Debug)]
 pub(crate) struct SpaceTable {
     view: View,
     outbox: mpsc::UnboundedSender<Message>,
     upkeep: Arc<Upkeep>,
     background: JoinHandle<()>,
+}
+
+/// LanceDB's own shows everything it was given, an object store's keys among it.
+impl fmt::Debug for SpaceTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpaceTable").field("is_running", &self.is_running()).finish_non_exhaustive()
+    }
 }
 
 impl Drop for SpaceTable {
@@ -62,7 +80,9 @@ impl SpaceTable {
         let (opening, table) = (connection.clone(), name.to_owned());
         // In a task of its own, because a damaged file may make the reader panic.
         let reason = match tokio::spawn(async move { open_checked(&opening, table, dimensions).await }).await {
-            Ok(Ok((table, known))) => return Self::start(table, known, dimensions, compact_after).await.map(Some),
+            Ok(Ok((table, known))) => {
+                return Self::start(table, Some(known), dimensions, compact_after).await.map(Some);
+            }
             Ok(Err(error)) if is_disk(&error) => return Err(translate(OPEN, error)),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "opening it panicked".into(),
@@ -81,22 +101,69 @@ impl SpaceTable {
     ) -> Result<Self> {
         let created = connection.create_empty_table(name, columns(dimensions)?).execute().await;
         let table = created.map_err(|e| translate(OPEN, e))?;
-        Self::start(table, Known::default(), dimensions, compact_after).await
+        Self::start(table, Some(Known::default()), dimensions, compact_after).await
     }
 
-    async fn start(table: Table, known: Known, dimensions: usize, compact_after: u32) -> Result<Self> {
-        let snapshot = table.query_snapshot().await.map_err(|e| translate(OPEN, e))?;
-        let view = View(Arc::new(RwLock::new(snapshot)));
+    /// Opens a table that other nodes may write to; `None` when there is none. A damaged one is left where it is: they may be
+    /// using it, and what looks damaged to one node only may not be.
+    pub(crate) async fn join(
+        connection: &Connection,
+        name: &str,
+        dimensions: usize,
+        compact_after: u32,
+    ) -> Result<Option<Self>> {
+        let table = match connection.open_table(name).execute().await {
+            Ok(table) => table,
+            Err(lancedb::Error::TableNotFound { .. }) => return Ok(None),
+            Err(error) if is_of_store(&error) => return Err(translate(OPEN, error)),
+            Err(error) => return Err(deletable(name, "the table cannot be opened").with_source(error)),
+        };
+        if !is_ours(&table, dimensions).await.map_err(|e| translate(OPEN, e))? {
+            return Err(deletable(name, "the columns are not those of this version"));
+        }
+        Self::start(table, None, dimensions, compact_after).await.map(Some)
+    }
+
+    /// Makes the table of a new space, or opens it where another node was quicker.
+    pub(crate) async fn create_or_join(
+        connection: &Connection,
+        name: &str,
+        dimensions: usize,
+        compact_after: u32,
+    ) -> Result<Self> {
+        let work = async {
+            match connection.create_empty_table(name, keyed_columns(dimensions)?).execute().await {
+                Ok(table) => Self::start(table, None, dimensions, compact_after).await,
+                Err(lancedb::Error::TableAlreadyExists { .. }) => {
+                    let gone = || Error::new(ErrorKind::Unavailable, OPEN, "the table was there and is gone again");
+                    Self::join(connection, name, dimensions, compact_after).await?.ok_or_else(gone)
+                }
+                Err(error) => Err(translate(OPEN, error)),
+            }
+        };
+        in_time(OPEN, store::LOOK, work).await
+    }
+
+    /// Without `known` others write to the table too.
+    async fn start(table: Table, known: Option<Known>, dimensions: usize, compact_after: u32) -> Result<Self> {
+        let view = match known {
+            Some(_) => {
+                let snapshot = table.query_snapshot().await.map_err(|e| translate(OPEN, e))?;
+                View::Alone(Arc::new(RwLock::new(snapshot)))
+            }
+            None => View::Shared(table.clone()),
+        };
         let (outbox, inbox) = mpsc::unbounded_channel();
-        let upkeep = Arc::new(Upkeep::new(table.clone(), outbox.downgrade()));
+        let upkeep = Arc::new(Upkeep::new(table.clone(), known.is_none(), outbox.downgrade()));
         let writer = Writer::new(table, dimensions, view.clone(), known, upkeep.clone(), compact_after);
         tokio::spawn(writer.run(inbox));
         let background = tokio::spawn(upkeep.clone().run());
         Ok(Self { view, outbox, upkeep, background })
     }
 
-    pub(crate) fn view(&self) -> Table {
-        self.view.get()
+    /// The table for one reader, who sees one version of it however often he asks.
+    pub(crate) async fn view(&self) -> lancedb::Result<Table> {
+        self.view.get().await
     }
 
     /// Returns when the changes are on disk and seen by every later search.
@@ -113,6 +180,12 @@ impl SpaceTable {
 
     pub(crate) async fn optimise(&self) -> Result<()> {
         self.upkeep.thorough().await
+    }
+
+    /// As [`SpaceTable::optimise`], and what no version of the table names goes too.
+    pub(crate) async fn purge(&self) -> Result<()> {
+        self.optimise().await?;
+        self.upkeep.sweep().await.map_err(|e| translate("lancedb.purge", e))
     }
 
     /// Waits for the commits that are under way and ends the tasks.
@@ -151,13 +224,7 @@ async fn open_checked(
 ) -> Result<(Table, Known), lancedb::Error> {
     let other = |error: Error| lancedb::Error::Schema { message: error.context().to_owned() };
     let table = connection.open_table(name).execute().await?;
-    let (found, expected) = (table.schema().await?, columns(dimensions).map_err(other)?);
-    let same = found
-        .fields()
-        .iter()
-        .map(|f| (f.name(), f.data_type()))
-        .eq(expected.fields().iter().map(|f| (f.name(), f.data_type())));
-    if !same {
+    if !is_ours(&table, dimensions).await? {
         return Err(lancedb::Error::Schema { message: "the columns are not those of this version".into() });
     }
     let mut known = Known::default();
@@ -170,6 +237,23 @@ async fn open_checked(
     let probe = table.query().only_if_expr(of_scope("", &[])).select(Select::columns(&[ID])).execute().await?;
     probe.try_collect::<Vec<_>>().await?;
     Ok((table, known))
+}
+
+/// Whether a table has this version's columns.
+async fn is_ours(table: &Table, dimensions: usize) -> Result<bool, lancedb::Error> {
+    let other = |error: Error| lancedb::Error::Schema { message: error.context().to_owned() };
+    let (found, expected) = (table.schema().await?, columns(dimensions).map_err(other)?);
+    let found = found.fields().iter().map(|f| (f.name(), f.data_type()));
+    Ok(found.eq(expected.fields().iter().map(|f| (f.name(), f.data_type()))))
+}
+
+/// Says what to do about a damaged table that is shared.
+fn deletable(name: &str, what: &str) -> Error {
+    let context = format!(
+        "{what}: with every node stopped, delete everything below {name}.lance in the bucket; the vectors are computed anew at \
+         the next start"
+    );
+    Error::new(ErrorKind::Corrupt, OPEN, context)
 }
 
 /// Turns a panic of the closure's future into an error.

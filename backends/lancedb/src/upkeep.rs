@@ -4,6 +4,7 @@
 //! trying the delete again; a merge that loses is simply tried the next time.
 
 use crate::error::translate;
+use crate::orphans::Orphans;
 use crate::schema::{SCOPE, SCOPE_INDEX};
 use crate::table::ask;
 use crate::writer::Message;
@@ -12,6 +13,7 @@ use lancedb::Table;
 use lancedb::index::Index;
 use lancedb::index::scalar::BTreeIndexBuilder;
 use lancedb::table::{CompactionOptions, Duration, OptimizeAction, OptimizeOptions};
+use std::time::Duration as StdDuration;
 use tokio::sync::{Mutex, Notify, mpsc};
 
 /// In the background, files are merged up to so many rows: a few megabytes to write every time.
@@ -30,6 +32,16 @@ const KEEP_VERSIONS_MINUTES: i64 = 10;
 /// busy day.
 const RUNS_PER_PRUNE: u32 = 20;
 
+/// Where other nodes commit too, a file that no version names belongs to no commit that is under way when it has lain there
+/// for so long.
+const ORPHANS_REST: StdDuration = StdDuration::from_secs(60 * 60);
+
+/// So a merge has to end well before, there.
+const MOST_MERGING: StdDuration = StdDuration::from_secs(60 * 45);
+
+/// How often everything is tried when another node's commit comes in between.
+const ATTEMPTS: u32 = 3;
+
 /// What happens to files that no version names: those of a merge that lost against a commit, or of a process that died before
 /// its commit. Vectors are in them, also of people who have been erased since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +52,24 @@ pub(crate) enum Unnamed {
     Remove,
 }
 
-#[derive(Debug)]
 pub(crate) struct Upkeep {
     table: Table,
     writer: mpsc::WeakUnboundedSender<Message>,
     bell: Notify,
     /// One run at a time; how many there were.
     runs: Mutex<u32>,
+    /// Where other nodes commit too, and nobody knows when nothing is being written.
+    orphans: Option<Mutex<Orphans>>,
 }
 
 impl Upkeep {
-    pub(crate) fn new(table: Table, writer: mpsc::WeakUnboundedSender<Message>) -> Self {
-        Self { table, writer, bell: Notify::new(), runs: Mutex::new(0) }
+    pub(crate) fn new(table: Table, is_shared: bool, writer: mpsc::WeakUnboundedSender<Message>) -> Self {
+        let orphans = is_shared.then(Mutex::default);
+        Self { table, writer, bell: Notify::new(), runs: Mutex::new(0), orphans }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.orphans.is_some()
     }
 
     /// Asks for a run in the background.
@@ -86,13 +104,38 @@ impl Upkeep {
     pub(crate) async fn thorough(&self) -> Result<()> {
         let _runs = self.runs.lock().await;
         let failed = |e| translate("lancedb.optimise", e);
-        self.compact(LARGE_FILE_ROWS, 0.0).await.map_err(failed)?;
+        let mut attempt = 1;
+        while let Err(error) = self.compact(LARGE_FILE_ROWS, 0.0).await {
+            if !self.is_shared() || attempt == ATTEMPTS {
+                return Err(failed(error));
+            }
+            tracing::debug!(%error, "files of a vector table were not merged; once more");
+            attempt += 1;
+        }
         self.index(UNINDEXED_ROWS / 5).await.map_err(failed)?;
         self.show().await;
+        if self.is_shared() {
+            return self.prune(Unnamed::Keep).await.map_err(failed);
+        }
         // No merge runs meanwhile, and this process has the folder for itself: the writer alone could be in the middle of
         // something.
         if let Some(writer) = self.writer.upgrade() {
             ask("lancedb.optimise", |message| writer.send(message).is_ok(), Message::Prune).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what no version names where other nodes commit too, of what was there at a call an hour ago. In a folder
+    /// [`Upkeep::thorough`] has done it.
+    pub(crate) async fn sweep(&self) -> lancedb::Result<()> {
+        let Some(orphans) = &self.orphans else {
+            return Ok(());
+        };
+        // Ours do not run meanwhile.
+        let _runs = self.runs.lock().await;
+        let swept = orphans.lock().await.sweep(&self.table, ORPHANS_REST).await?;
+        if swept > 0 {
+            tracing::debug!(files = swept, "files that no version of a vector table names are gone");
         }
         Ok(())
     }
@@ -104,8 +147,14 @@ impl Upkeep {
             num_threads: Some(1),
             ..CompactionOptions::default()
         };
-        self.table.optimize(OptimizeAction::Compact { options, remap_options: None }).await?;
-        Ok(())
+        let merging = self.table.optimize(OptimizeAction::Compact { options, remap_options: None });
+        if !self.is_shared() {
+            return merging.await.map(|_| ());
+        }
+        match tokio::time::timeout(MOST_MERGING, merging).await {
+            Ok(outcome) => outcome.map(|_| ()),
+            Err(_) => Err(lancedb::Error::Timeout { message: "merging files took too long".into() }),
+        }
     }
 
     /// Makes the index, or brings it up to date, once so many rows are outside it.

@@ -5,18 +5,21 @@
 
 use crate::batch::{Batch, Change};
 use crate::known::Known;
-use crate::schema::to_batch;
+use crate::schema::{ID, SCOPE, keyed, to_batch};
+use crate::store::{self, in_time};
 use crate::table::{View, or_panicked};
 use crate::upkeep::{Unnamed, Upkeep};
 use futures::FutureExt;
 use hark_core::{Error, Result};
 use lancedb::Table;
+use lancedb::arrow::arrow_array::{RecordBatch, RecordBatchIterator};
 use lancedb::table::AddDataMode;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 const WRITE: &str = "lancedb.write";
+const CLEAR: &str = "lancedb.clear";
 
 /// A commit is closed when it has so many changes, so that nobody waits for ever on a busy day.
 const MAX_CHANGES: usize = 10_000;
@@ -34,12 +37,12 @@ pub(crate) enum Message {
     Close(Done),
 }
 
-#[derive(Debug)]
 pub(crate) struct Writer {
     table: Table,
     dimensions: usize,
     view: View,
-    known: Known,
+    /// `None` where other nodes write too: then only the table knows.
+    known: Option<Known>,
     upkeep: Arc<Upkeep>,
     compact_after: u32,
     appends: u32,
@@ -50,7 +53,7 @@ impl Writer {
         table: Table,
         dimensions: usize,
         view: View,
-        known: Known,
+        known: Option<Known>,
         upkeep: Arc<Upkeep>,
         compact_after: u32,
     ) -> Self {
@@ -104,17 +107,27 @@ impl Writer {
     }
 
     async fn commit(&mut self, batch: Batch) -> Result<()> {
-        let deletes = batch.deletes(&self.known);
-        batch.expect(&mut self.known);
-        let outcome = AssertUnwindSafe(self.apply(deletes, &batch)).catch_unwind().await;
-        let outcome = match outcome {
+        let deletes = match &mut self.known {
+            Some(known) => {
+                let deletes = batch.deletes(known);
+                batch.expect(known);
+                deletes
+            }
+            None => batch.removals(),
+        };
+        let is_shared = self.known.is_none();
+        let apply = self.apply(deletes, &batch);
+        let work = async { if is_shared { in_time(WRITE, store::COMMIT, apply).await } else { apply.await } };
+        let outcome = match AssertUnwindSafe(work).catch_unwind().await {
             Ok(outcome) => outcome,
             Err(_) => Err(crate::error::panicked(WRITE)),
         };
-        match &outcome {
-            Ok(()) => batch.forget(&mut self.known),
+        match (&outcome, &mut self.known) {
+            (Ok(()), Some(known)) => batch.forget(known),
+            // Where others write too, every commit starts from what is there.
+            (_, None) => {}
             // The commit may have happened all the same; the next one must start from what is there.
-            Err(_) => {
+            (Err(_), Some(_)) => {
                 if let Err(error) = self.table.checkout_latest().await {
                     tracing::debug!(%error, "the table could not be read again after a failed write");
                 }
@@ -132,7 +145,11 @@ impl Writer {
         let rows = batch.rows();
         if !rows.is_empty() {
             let data = to_batch(self.dimensions, &rows)?;
-            self.table.add(data).write_parallelism(1).execute().await.map_err(failed)?;
+            match self.known {
+                Some(_) => self.table.add(data).write_parallelism(1).execute().await.map(|_| ()),
+                None => self.merge(data).await,
+            }
+            .map_err(failed)?;
             changed = true;
         }
         if !changed {
@@ -147,15 +164,32 @@ impl Writer {
         Ok(())
     }
 
+    /// Replaces the rows that are there and adds the others, in one commit; of two nodes that write the same id at once, the
+    /// second looks again and replaces. That reads every row's scope and id.
+    async fn merge(&self, rows: RecordBatch) -> lancedb::Result<()> {
+        let mut merge = self.table.merge_insert(&[SCOPE, ID]);
+        merge.when_matched_update_all(None).when_not_matched_insert_all();
+        let schema = rows.schema();
+        merge.execute(Box::new(RecordBatchIterator::new([Ok(rows)], schema))).await?;
+        Ok(())
+    }
+
     async fn clear(&mut self) -> Result<()> {
-        let empty = to_batch(self.dimensions, &[])?;
+        let mut empty = to_batch(self.dimensions, &[])?;
+        if self.known.is_none() {
+            empty = keyed(self.dimensions, empty)?;
+        }
         let work = async {
             self.table.add(empty).mode(AddDataMode::Overwrite).execute().await?;
             self.view.show(&self.table).await
         };
-        let outcome = or_panicked("lancedb.clear", AssertUnwindSafe(work).catch_unwind().await);
+        let work = async { or_panicked(CLEAR, AssertUnwindSafe(work).catch_unwind().await) };
+        let outcome = match self.known {
+            Some(_) => work.await,
+            None => in_time(CLEAR, store::COMMIT, work).await,
+        };
         if outcome.is_ok() {
-            self.known = Known::default();
+            self.known = self.known.take().map(|_| Known::default());
             self.appends = 0;
         }
         outcome

@@ -167,7 +167,7 @@ async fn a_folder_belongs_to_one_at_a_time() {
 async fn a_folder_that_cannot_be_made_is_a_configuration_error_that_names_the_field() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
-    for section in [r#"{"uri": "file/vectors"}"#, r#"{"uri": "s3://bucket/vectors"}"#] {
+    for section in [r#"{"uri": "file/vectors"}"#, r#"{"uri": "gs://bucket/vectors"}"#] {
         let error = open_with(dir.path(), section).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.context().starts_with("uri"), "{error}");

@@ -6,7 +6,7 @@
 use crate::config::OllamaConfig;
 use crate::error;
 use crate::retry_after;
-use crate::secret::Secret;
+use hark_core::Secret;
 use hark_core::{Clock, Error, ErrorKind, Result};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Proxy, Response, Url, redirect, retry};

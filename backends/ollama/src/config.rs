@@ -1,6 +1,6 @@
 //! The section of configuration; pure, nothing is opened here.
 
-use crate::secret::Secret;
+use hark_core::Secret;
 use hark_core::{Error, Result};
 use ollama_rs::generation::parameters::KeepAlive;
 use reqwest::Url;

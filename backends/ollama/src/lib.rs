@@ -10,11 +10,9 @@ mod error;
 pub mod fake;
 mod retry_after;
 mod schema;
-mod secret;
 
 pub use backend::{KIND, OllamaFactory};
 pub use config::OllamaConfig;
-pub use secret::Secret;
 
 use hark_core::backend::Registry;
 

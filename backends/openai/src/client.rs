@@ -7,7 +7,7 @@ use crate::config::OpenAiConfig;
 use crate::error::{self, Failure, Reason};
 use crate::keys::{self, Keys};
 use crate::retry_after;
-use crate::secret::Secret;
+use hark_core::Secret;
 use hark_core::{Clock, Error, ErrorKind, Result};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Proxy, Response, Url, redirect, retry};

@@ -1,6 +1,6 @@
 //! The section of configuration; nothing is opened here but the files that hold keys.
 
-use crate::secret::Secret;
+use hark_core::Secret;
 use hark_core::{Error, Result};
 use reqwest::Url;
 use schemars::JsonSchema;

@@ -1,6 +1,6 @@
 //! Which key is used: the one that worked last, and another when it is refused.
 
-use crate::secret::Secret;
+use hark_core::Secret;
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -11,11 +11,9 @@ pub mod fake;
 mod keys;
 mod retry_after;
 mod schema;
-mod secret;
 
 pub use backend::{KIND, OpenAiFactory};
 pub use config::{MaxTokensField, OpenAiConfig, Structured};
-pub use secret::Secret;
 
 use hark_core::backend::Registry;
 

@@ -1,6 +1,6 @@
 //! The section of `kind = "postgres"`.
 
-use crate::secret::Secret;
+use hark_core::Secret;
 use hark_core::{Error, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -18,7 +18,6 @@ mod old_events;
 mod page;
 mod row;
 mod sealed;
-mod secret;
 mod spaces;
 mod turns;
 mod vectors;
@@ -26,7 +25,6 @@ mod veil;
 
 pub use backend::PostgresFactory;
 pub use config::PostgresConfig;
-pub use secret::Secret;
 
 use hark_core::backend::Registry;
 

@@ -1,6 +1,6 @@
 //! What can be set.
 
-use crate::secret::Secret;
+use hark_core::Secret;
 use hark_core::{Error, Result};
 use redis::{Client, ConnectionInfo, IntoConnectionInfo};
 use schemars::JsonSchema;

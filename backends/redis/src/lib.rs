@@ -6,11 +6,9 @@ mod embeddings;
 mod error;
 mod limits;
 mod link;
-mod secret;
 
 pub use backend::{KIND, RedisFactory};
 pub use config::RedisConfig;
-pub use secret::Secret;
 
 use hark_core::backend::Registry;
 

@@ -1,10 +1,9 @@
 //! Keys and webhook secrets are made, listed and revoked.
 
 use super::{Authenticator, api_keys};
-use crate::config::Secret;
 use hark_core::crypt::Purpose;
 use hark_core::store::{KeyKind, StoredKey};
-use hark_core::{Error, ErrorKind, KeyId, KeyScopes, Page, PageRequest, Result, TenantId, Timestamp};
+use hark_core::{Error, ErrorKind, KeyId, KeyScopes, Page, PageRequest, Result, Secret, TenantId, Timestamp};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 

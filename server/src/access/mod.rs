@@ -14,12 +14,11 @@ pub use issue::{Issued, NewKey};
 pub use webhook_secrets::{LiveSecret, LiveSecrets};
 
 use crate::app::{Settings, digest};
-use crate::config::Secret;
 use api_keys::Held;
 use hark_core::crypt::Vault;
 use hark_core::engine::Engine;
 use hark_core::store::KeyStore;
-use hark_core::{Clock, Entropy, Error, ErrorKind, KeyId, Result, TenantId};
+use hark_core::{Clock, Entropy, Error, ErrorKind, KeyId, Result, Secret, TenantId};
 use moka::sync::Cache;
 use std::future::Future;
 use std::sync::{Arc, Mutex};

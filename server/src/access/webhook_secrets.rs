@@ -1,11 +1,10 @@
 //! Every secret a post-call event may be signed with, of all tenants.
 
 use super::{Authenticator, FRESH, STALE, in_time};
-use crate::config::Secret;
 use crate::middleware::principal::{KeyName, Principal};
 use hark_core::crypt::Purpose;
 use hark_core::store::{KeyKind, StoredKey};
-use hark_core::{ErrorKind, KeyScopes, Result, Timestamp};
+use hark_core::{ErrorKind, KeyScopes, Result, Secret, Timestamp};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::time::Instant;
 

@@ -1,9 +1,9 @@
 //! The HTTP client of our own commands.
 
-use crate::config::{Config, Secret};
+use crate::config::Config;
 use crate::elevenlabs::signature;
 use crate::http_client;
-use hark_core::{Error, ErrorKind, Result};
+use hark_core::{Error, ErrorKind, Result, Secret};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use std::net::SocketAddr;

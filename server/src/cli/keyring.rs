@@ -148,9 +148,10 @@ fn refused(what: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Flags, Secret, Sources};
+    use crate::config::{Flags, Sources};
     use crate::running::{Running, Start};
     use crate::spaces::OtherSpace;
+    use hark_core::Secret;
     use std::fs;
 
     const SERVING: Start = Start { http: true, worker: true, migrate: true, other_space: OtherSpace::Refuse };

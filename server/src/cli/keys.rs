@@ -4,12 +4,14 @@ use super::door::{self, Door};
 use super::output::say;
 use super::{KeysCommand, SecretKind};
 use crate::access::{NewKey, check_tenant};
-use crate::config::{Loaded, Secret, read_file};
+use crate::config::{Loaded, read_file};
 use crate::http::keys::KeyView;
 use chrono::Duration;
 use hark_core::backend::Registry;
 use hark_core::store::{KeyKind, StoredKey};
-use hark_core::{AuditAction, Clock, Error, ErrorKind, KeyId, KeyScopes, PageRequest, Result, SystemClock, TenantId};
+use hark_core::{
+    AuditAction, Clock, Error, ErrorKind, KeyId, KeyScopes, PageRequest, Result, Secret, SystemClock, TenantId,
+};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! `[elevenlabs.reconcile]`: how calls that no webhook told of are found.
 
-use super::secret::{Secret, read_file};
+use super::secrets::read_file;
 use crate::missed::MissedSettings;
-use hark_core::Result;
+use hark_core::{Result, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

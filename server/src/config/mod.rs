@@ -9,7 +9,7 @@ mod limits;
 mod missed;
 mod problem;
 mod schema;
-mod secret;
+mod secrets;
 mod sections;
 mod show;
 
@@ -19,8 +19,8 @@ pub use limits::LimitsConfig;
 pub(crate) use limits::proxies;
 pub use missed::MissedConfig;
 pub use schema::json_schema;
-pub use secret::{Secret, Secrets};
-pub(crate) use secret::{read_file, read_lines};
+pub use secrets::Secrets;
+pub(crate) use secrets::{read_file, read_lines};
 pub use sections::{
     AuthConfig, ElevenLabsConfig, EncryptionConfig, LogConfig, LogFormat, LogLevel, RolesConfig, ServerConfig,
     WorkerConfig,

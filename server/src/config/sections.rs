@@ -2,7 +2,8 @@
 //! documentation: they end up in the JSON schema.
 
 use super::missed::MissedConfig;
-use super::secret::{Secret, Secrets};
+use super::secrets::Secrets;
+use hark_core::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,8 +1,7 @@
 //! The effective configuration, with secrets hidden.
 
 use super::Config;
-use super::secret::HIDDEN;
-use hark_core::{Error, ErrorKind, Result};
+use hark_core::{Error, ErrorKind, Result, Secret};
 use serde_json::Value;
 
 /// Parts of names that tell a secret in a backend's section, whose type we do not know.
@@ -33,10 +32,10 @@ fn hide(value: &mut Value) {
                 let name = name.to_ascii_lowercase();
                 let telling = TELLING.iter().any(|t| name.contains(t)) && !name.ends_with("_file");
                 match value {
-                    Value::String(text) if telling => *text = HIDDEN.to_owned(),
-                    Value::Array(items) if telling => items.fill(HIDDEN.into()),
+                    Value::String(text) if telling => *text = Secret::HIDDEN.to_owned(),
+                    Value::Array(items) if telling => items.fill(Secret::HIDDEN.into()),
                     Value::Object(sent) if SENT.contains(&name.as_str()) => {
-                        sent.values_mut().for_each(|value| *value = HIDDEN.into());
+                        sent.values_mut().for_each(|value| *value = Secret::HIDDEN.into());
                     }
                     other => hide(other),
                 }
@@ -53,7 +52,7 @@ fn hide_password(text: &mut String) {
     let Some(start) = text.find("://").map(|i| i + 3) else { return };
     let authority = text[start..].split('/').next().unwrap_or_default();
     if let Some(at) = authority.rfind('@') {
-        text.replace_range(start..start + at, HIDDEN);
+        text.replace_range(start..start + at, Secret::HIDDEN);
     }
 }
 
@@ -90,7 +89,6 @@ pub(super) fn shorten_floats(value: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
 
     #[test]
     fn nothing_secret_is_shown_and_everything_else_is() {

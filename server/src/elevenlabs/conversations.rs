@@ -1,10 +1,9 @@
 //! The platform's own list of conversations: `GET /v1/convai/conversations`, and one of them.
 
 use super::lenient::{List, Number, Object, Text};
-use crate::app::Secret;
 use crate::http_client;
 use chrono::DateTime;
-use hark_core::{ConversationId, Error, ErrorKind, Result, Timestamp};
+use hark_core::{ConversationId, Error, ErrorKind, Result, Secret, Timestamp};
 use reqwest::{Response, StatusCode, Url};
 use serde::Deserialize;
 use std::fmt;

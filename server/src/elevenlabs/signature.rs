@@ -1,6 +1,6 @@
 //! `ElevenLabs-Signature: t=<unix seconds>,v0=<hex>`: HMAC-SHA-256 over `t.body` under the webhook secret's text.
 
-use crate::app::Secret;
+use hark_core::Secret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 

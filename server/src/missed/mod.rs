@@ -6,10 +6,10 @@
 mod progress;
 mod round;
 
-use crate::app::{App, Secret};
+use crate::app::App;
 use crate::elevenlabs::conversations::Conversations;
 use chrono::Duration as Span;
-use hark_core::{Error, ErrorKind, Result, Timestamp};
+use hark_core::{Error, ErrorKind, Result, Secret, Timestamp};
 use progress::Progress;
 use round::Round;
 use serde::Serialize;

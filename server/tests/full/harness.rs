@@ -1,6 +1,6 @@
 //! A `hark` process on a throw-away data folder, and what one says to it.
 
-use hark_server::app::Secret;
+use hark_core::Secret;
 use hark_server::elevenlabs::signature::sign;
 use serde_json::{Value, json};
 use std::env;

@@ -2,8 +2,8 @@
 
 use hark_core::ai::by_rules::{MAX_CANDIDATES, RuleExtractor};
 use hark_core::redact::{Redactor, SecretKind};
-use hark_core::{Numbers, Speaker, Transcript, Turn, normalise_number};
-use hark_server::config::{Flags, Secret, Sources};
+use hark_core::{Numbers, Secret, Speaker, Transcript, Turn, normalise_number};
+use hark_server::config::{Flags, Sources};
 use hark_server::elevenlabs::initiation::Beginning;
 use hark_server::elevenlabs::signature::Verifier;
 use hark_server::elevenlabs::tool::ToolBody;

@@ -5,8 +5,7 @@ use super::harness::{Harness, KEY, call};
 use axum::http::Method;
 use chrono::Duration;
 use hark_core::testkit::fixtures::{after, start};
-use hark_core::{Clock, ErrorKind};
-use hark_server::app::Secret;
+use hark_core::{Clock, ErrorKind, Secret};
 use hark_server::missed::{self, Found, LEASE, Missed, MissedSettings};
 use serde_json::{Value, json};
 

@@ -2,8 +2,7 @@
 
 use super::harness::{Harness, OLD_SECRET, call, contents};
 use super::switches::{Fault, Part};
-use hark_core::Clock;
-use hark_server::app::Secret;
+use hark_core::{Clock, Secret};
 use hark_server::elevenlabs::sign;
 use serde_json::{Value, json};
 

@@ -3,8 +3,7 @@
 
 use super::harness::{KEY, SECRET, call};
 use hark_core::backend::Registry;
-use hark_core::{Clock, SystemClock};
-use hark_server::app::Secret;
+use hark_core::{Clock, Secret, SystemClock};
 use hark_server::config::{Flags, Sources};
 use hark_server::elevenlabs::sign;
 use hark_server::running::{Running, Start};

@@ -6,7 +6,7 @@
 
 use super::harness::{Answer, Harness, call, ringing};
 use axum::http::Method;
-use hark_server::app::Secret;
+use hark_core::Secret;
 use hark_server::elevenlabs::sign;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

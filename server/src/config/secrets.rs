@@ -1,76 +1,12 @@
-//! [`Secret`]s in the configuration: written with serde they are a placeholder, so that neither a log line nor
-//! `hark config show` can hold one.
+//! Several [`Secret`]s in the configuration, and secrets in files.
 
-use hark_core::{Error, Result};
+use hark_core::{Error, Result, Secret};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
-
-/// What stands where a secret would.
-pub(crate) const HIDDEN: &str = "(hidden)";
-
-/// A text nobody should see. It has no `Display`, and writing it with serde writes a placeholder.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself. Named so that every use is easy to find.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HIDDEN)
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(HIDDEN)
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Secret;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
-                Ok(Secret::new(text))
-            }
-            // An environment variable of digits alone arrives as a number.
-            fn visit_u64<E>(self, number: u64) -> Result<Secret, E> {
-                Ok(Secret::new(number.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Text)
-    }
-}
-
-impl JsonSchema for Secret {
-    fn schema_name() -> Cow<'static, str> {
-        "Secret".into()
-    }
-    fn inline_schema() -> bool {
-        true
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
-    }
-}
 
 /// Secrets that are all valid at once, so that one can be exchanged without a gap. A single text counts as a
 /// list of one.
@@ -169,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_hidden_wherever_it_is_written() {
+    fn they_are_hidden_wherever_they_are_written() {
         let secrets: Secrets = serde_json::from_value(serde_json::json!(["s3cret", 42])).unwrap();
         assert_eq!(secrets.iter().map(Secret::expose).collect::<Vec<_>>(), ["s3cret", "42"]);
         let written = format!("{secrets:?} {}", serde_json::to_string(&secrets).unwrap());
