@@ -14,7 +14,6 @@ use hark_core::{
     Clock, IdentityKind, IndexState, Memory, MemoryId, MemoryState, Origin, Provenance, Scope, SystemClock,
     SystemEntropy, TenantId, Timestamp, UserId,
 };
-use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::task::JoinSet;

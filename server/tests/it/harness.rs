@@ -17,10 +17,8 @@ use hark_core::privacy::{PrivacyConfig, RetentionConfig};
 use hark_core::ram::{RamEmbeddingCache, RamJobQueue, RamKeyStore, RamKeywordStore, RamMemoryStore, RamVectorStore};
 use hark_core::receipts::{ReceiptConfig, Recorder};
 use hark_core::testkit::{MockClock, SeededEntropy, fixtures};
-use hark_core::{Clock, Entropy};
-use hark_server::app::{
-    App, AuthSettings, ElevenLabsSettings, HttpSettings, RoleInfo, Secret, Settings, WorkerSettings,
-};
+use hark_core::{Clock, Entropy, Secret};
+use hark_server::app::{App, AuthSettings, ElevenLabsSettings, HttpSettings, RoleInfo, Settings, WorkerSettings};
 use hark_server::elevenlabs::sign;
 use hark_server::http::router;
 use hark_server::middleware::limits::LimitSettings;
