@@ -57,3 +57,16 @@ pub(crate) async fn in_time<T>(
         .await
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, operation, "the object store did not answer in time")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_waited_for_longer_than_allowed() {
+        let error = in_time("lancedb.search", LOOK, pending::<Result<()>>()).await.unwrap_err();
+        assert_eq!((error.kind(), error.is_retriable()), (ErrorKind::Timeout, true));
+        assert_eq!(in_time("lancedb.search", LOOK, ready(Ok(1))).await.unwrap(), 1);
+    }
+}

@@ -6,16 +6,10 @@ use hark_core::store::VectorStore;
 use hark_core::{Error, ErrorKind, Scope};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-/// What somebody has to wait for at the most: what `src/store.rs` allows, and a little.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The error, which comes in time and gives no key away.
+/// The error, which gives no key away. That it comes at all, when nobody answers, is what `src/store.rs` sees to.
 async fn failure<T>(work: impl Future<Output = Result<T, Error>>) -> Error {
-    let start = Instant::now();
     let Err(error) = work.await else { panic!("it must fail") };
-    assert!(start.elapsed() < PATIENCE, "{:?} for {error}", start.elapsed());
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains(fake::SECRET) && !shown.contains(fake::KEY), "{shown}");
     error
