@@ -4,7 +4,7 @@ use crate::config::LanceDbConfig;
 use crate::error::{closed, translate};
 use crate::folder;
 use crate::schema::width_in;
-use crate::store;
+use crate::store::{self, StoreOptions};
 use crate::table::SpaceTable;
 use crate::vector::LanceVectors;
 use async_trait::async_trait;
@@ -51,8 +51,9 @@ impl Factory for LanceDbFactory {
 }
 
 async fn open_shared(config: &LanceDbConfig) -> Result<Arc<dyn Backend>> {
-    let connection = store::connect(OPEN, config).await?;
-    let vectors = Arc::new(LanceVectors::shared(connection, config.compact_after));
+    let options = StoreOptions::of(config);
+    let connection = store::connect(OPEN, config, &options).await?;
+    let vectors = Arc::new(LanceVectors::shared(connection, options, config.compact_after));
     // Finds wrong keys and addresses, and damage, before anybody is on the phone.
     vectors.refresh(OPEN).await?;
     Ok(Arc::new(LanceDbBackend { root: None, vectors }))

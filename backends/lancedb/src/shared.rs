@@ -1,6 +1,7 @@
 //! Tests of what is different where several write, on a folder in an object store's place: they need no store, and hold what
 //! is ours. LanceDB's own part is held by `tests/object_storage`.
 
+use crate::store::StoreOptions;
 use crate::vector::LanceVectors;
 use hark_core::store::{Space, VectorRow, VectorStore};
 use hark_core::{MemoryId, Scope, Sector};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 async fn node(dir: &Path) -> Arc<LanceVectors> {
     let connecting = lancedb::connect(dir.to_str().unwrap()).read_consistency_interval(Duration::ZERO);
-    Arc::new(LanceVectors::shared(connecting.execute().await.unwrap(), 5))
+    Arc::new(LanceVectors::shared(connecting.execute().await.unwrap(), StoreOptions::default(), 5))
 }
 
 fn space() -> Space {
@@ -75,5 +76,23 @@ async fn the_same_ids_at_once_are_neither_lost_nor_doubled() {
         // A table that was emptied knows its key as a new one does.
         b.clear(&space()).await.unwrap();
         assert_eq!(a.count(&space()).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_space_made_at_once_keeps_what_both_have_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (node(dir.path()).await, node(dir.path()).await);
+    let ada = Scope::new("t", "ada");
+    for n in 0..20 {
+        let space = Space { model: format!("model{n}"), dimensions: 2 };
+        let write = |store: &Arc<LanceVectors>, id: &str| {
+            let (store, ada, space, row) = (store.clone(), ada.clone(), space.clone(), row(id, [1.0, 0.0]));
+            tokio::spawn(async move { store.upsert(&ada, &space, &[row]).await.unwrap() })
+        };
+        let (first, second) = (write(&a, "m1"), write(&b, "m2"));
+        first.await.unwrap();
+        second.await.unwrap();
+        assert_eq!((a.count(&space).await.unwrap(), b.count(&space).await.unwrap()), (2, 2), "{n}");
     }
 }

@@ -6,8 +6,15 @@
 use crate::config::LanceDbConfig;
 use crate::error::translate;
 use hark_core::{Error, ErrorKind, Result};
+use lance::dataset::CommitBuilder;
+use lance::dataset::transaction::{Operation, Transaction};
+use lance::datatypes::Schema;
+use lance::io::{ObjectStoreParams, StorageOptionsAccessor};
 use lancedb::Connection;
+use lancedb::arrow::arrow_schema::Schema as Columns;
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What reads and looks: a search, a count, opening.
@@ -17,9 +24,13 @@ pub(crate) const LOOK: Duration = Duration::from_secs(15);
 pub(crate) const COMMIT: Duration = Duration::from_secs(60);
 
 /// Connects, which by itself asks nothing of a store whose region is known.
-pub(crate) async fn connect(operation: &'static str, config: &LanceDbConfig) -> Result<Connection> {
+pub(crate) async fn connect(
+    operation: &'static str,
+    config: &LanceDbConfig,
+    options: &StoreOptions,
+) -> Result<Connection> {
     let work = async {
-        let connecting = lancedb::connect(config.uri.trim_end_matches('/')).storage_options(options(config));
+        let connecting = lancedb::connect(config.uri.trim_end_matches('/')).storage_options(options.0.clone());
         // Every reader looks whether another node has written since.
         let connecting = connecting.read_consistency_interval(Duration::ZERO);
         connecting.execute().await.map_err(|e| translate(operation, e))
@@ -27,7 +38,39 @@ pub(crate) async fn connect(operation: &'static str, config: &LanceDbConfig) -> 
     in_time(operation, LOOK, work).await
 }
 
-/// What is not set here comes from the environment, as far as LanceDB's client knows it.
+/// What LanceDB's client is told of a store, keys among it.
+#[derive(Clone, Default)]
+pub(crate) struct StoreOptions(HashMap<String, String>);
+
+impl StoreOptions {
+    /// What is not set here comes from the environment, as far as LanceDB's client knows it.
+    pub(crate) fn of(config: &LanceDbConfig) -> Self {
+        Self(options(config).into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+}
+
+/// Makes an empty table, or fails where there is one: of two nodes that do so at once, one is refused.
+///
+/// LanceDB's own way first looks, and then commits a replacement of everything, which conflicts with nothing (lance 14): the
+/// second of two nodes would take away what the first has written meanwhile. A commit that is never tried again as another
+/// version is the first version or none.
+pub(crate) async fn create(
+    connection: &Connection,
+    options: &StoreOptions,
+    name: &str,
+    columns: &Columns,
+) -> lancedb::Result<()> {
+    let uri = format!("{}/{name}.lance", connection.uri().trim_end_matches('/'));
+    let schema = Schema::try_from(columns)?;
+    let operation =
+        Operation::Overwrite { fragments: Vec::new(), schema, config_upsert_values: None, initial_bases: None };
+    let known = StorageOptionsAccessor::with_static_options(options.0.clone());
+    let store = ObjectStoreParams { storage_options_accessor: Some(Arc::new(known)), ..ObjectStoreParams::default() };
+    let commit = CommitBuilder::new(uri.as_str()).with_max_retries(0).with_store_params(store);
+    commit.execute(Transaction::new(0, operation, None)).await?;
+    Ok(())
+}
+
 fn options(config: &LanceDbConfig) -> Vec<(&'static str, String)> {
     let mut options: Vec<(&'static str, String)> = vec![
         ("connect_timeout", "3s".into()),

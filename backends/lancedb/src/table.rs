@@ -5,7 +5,7 @@ use crate::error::{closed, is_disk, is_of_store, panicked, translate};
 use crate::folder;
 use crate::known::Known;
 use crate::schema::{ID, SCOPE, columns, keyed_columns, of_scope, strings};
-use crate::store::{self, in_time};
+use crate::store::{self, StoreOptions, in_time};
 use crate::upkeep::Upkeep;
 use crate::writer::{Message, Writer};
 use futures::TryStreamExt;
@@ -127,19 +127,20 @@ impl SpaceTable {
     /// Makes the table of a new space, or opens it where another node was quicker.
     pub(crate) async fn create_or_join(
         connection: &Connection,
+        options: &StoreOptions,
         name: &str,
         dimensions: usize,
         compact_after: u32,
     ) -> Result<Self> {
         let work = async {
-            match connection.create_empty_table(name, keyed_columns(dimensions)?).execute().await {
-                Ok(table) => Self::start(table, None, dimensions, compact_after).await,
-                Err(lancedb::Error::TableAlreadyExists { .. }) => {
-                    let gone = || Error::new(ErrorKind::Unavailable, OPEN, "the table was there and is gone again");
-                    Self::join(connection, name, dimensions, compact_after).await?.ok_or_else(gone)
-                }
-                Err(error) => Err(translate(OPEN, error)),
-            }
+            let made = store::create(connection, options, name, &*keyed_columns(dimensions)?).await;
+            // Ours, or that of the node that was quicker; what went wrong otherwise is told by both.
+            let joined = Self::join(connection, name, dimensions, compact_after).await?;
+            let missing = || match made {
+                Ok(()) => Error::new(ErrorKind::Unavailable, OPEN, "the table was made and is gone again"),
+                Err(error) => translate(OPEN, error),
+            };
+            joined.ok_or_else(missing)
         };
         in_time(OPEN, store::LOOK, work).await
     }

@@ -3,7 +3,7 @@
 use crate::batch::Change;
 use crate::error::{closed, translate};
 use crate::schema::{DISTANCE, ID, SECTOR, VECTOR, of_scope, scope_key, table_name, to_hits, to_rows, width_in};
-use crate::store::{self, in_time};
+use crate::store::{self, StoreOptions, in_time};
 use crate::table::SpaceTable;
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -32,8 +32,8 @@ pub(crate) struct LanceVectors {
     creating: Mutex<()>,
     /// The folder is ours for as long as this is open.
     lock: RwLock<Option<File>>,
-    /// Other nodes write too, and make tables.
-    is_shared: bool,
+    /// Where other nodes write too, and make tables: how the place is reached.
+    shared: Option<StoreOptions>,
 }
 
 impl fmt::Debug for LanceVectors {
@@ -51,13 +51,13 @@ impl LanceVectors {
         lock: File,
     ) -> Self {
         let (tables, lock) = (RwLock::new(Some(tables)), RwLock::new(Some(lock)));
-        Self { connection, compact_after, tables, creating: Mutex::new(()), lock, is_shared: false }
+        Self { connection, compact_after, tables, creating: Mutex::new(()), lock, shared: None }
     }
 
     /// Of a place where other nodes write too. Tables are opened when they are asked for.
-    pub(crate) fn shared(connection: Connection, compact_after: u32) -> Self {
-        let tables = RwLock::new(Some(BTreeMap::new()));
-        Self { connection, compact_after, tables, creating: Mutex::new(()), lock: RwLock::new(None), is_shared: true }
+    pub(crate) fn shared(connection: Connection, options: StoreOptions, compact_after: u32) -> Self {
+        let (tables, lock) = (RwLock::new(Some(BTreeMap::new())), RwLock::new(None));
+        Self { connection, compact_after, tables, creating: Mutex::new(()), lock, shared: Some(options) }
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -91,7 +91,7 @@ impl LanceVectors {
 
     /// Every space's table.
     async fn all(&self, operation: &'static str) -> Result<Vec<Arc<SpaceTable>>> {
-        if self.is_shared {
+        if self.shared.is_some() {
             self.opened(operation)?;
             self.refresh(operation).await?;
         }
@@ -107,7 +107,7 @@ impl LanceVectors {
     async fn find(&self, operation: &'static str, space: &Space) -> Result<Option<Arc<SpaceTable>>> {
         let name = table_name(space);
         match self.find_opened(operation, &name)? {
-            None if self.is_shared => self.join(operation, &name, space.dimensions).await,
+            None if self.shared.is_some() => self.join(operation, &name, space.dimensions).await,
             found => Ok(found),
         }
     }
@@ -138,10 +138,9 @@ impl LanceVectors {
             return Ok(table);
         }
         let (connection, width, compact_after) = (&self.connection, space.dimensions, self.compact_after);
-        let table = if self.is_shared {
-            SpaceTable::create_or_join(connection, &name, width, compact_after).await?
-        } else {
-            SpaceTable::create(connection, &name, width, compact_after).await?
+        let table = match &self.shared {
+            Some(options) => SpaceTable::create_or_join(connection, options, &name, width, compact_after).await?,
+            None => SpaceTable::create(connection, &name, width, compact_after).await?,
         };
         self.keep(UPSERT, &name, table)
     }
@@ -155,7 +154,7 @@ impl LanceVectors {
 
     /// Reading, which nobody waits for longer than it is worth; a disk answers or fails.
     async fn read<T>(&self, operation: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
-        if self.is_shared { in_time(operation, store::LOOK, work).await } else { work.await }
+        if self.shared.is_some() { in_time(operation, store::LOOK, work).await } else { work.await }
     }
 
     async fn write(&self, space: &Space, changes: Vec<Change>) -> Result<()> {
