@@ -1,4 +1,4 @@
-//! What things cost; run with `cargo run --example cost`. No limits are asserted: machines differ.
+//! What things cost; run with `cargo run --release -p hark-lancedb --example cost_of_vectors`. No limits are asserted: machines differ.
 #![expect(clippy::unwrap_used, reason = "a measurement stops where it fails")]
 #![expect(clippy::print_stderr, reason = "a measurement")]
 
