@@ -1,7 +1,6 @@
 //! The section of a `lancedb` backend.
 
-use hark_core::Secret;
-use hark_core::{Error, Result};
+use hark_core::{Error, Result, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;

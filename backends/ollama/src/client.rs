@@ -6,8 +6,7 @@
 use crate::config::OllamaConfig;
 use crate::error;
 use crate::retry_after;
-use hark_core::Secret;
-use hark_core::{Clock, Error, ErrorKind, Result};
+use hark_core::{Clock, Error, ErrorKind, Result, Secret};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Proxy, Response, Url, redirect, retry};
 use std::sync::Arc;

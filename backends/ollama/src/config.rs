@@ -1,7 +1,6 @@
 //! The section of configuration; pure, nothing is opened here.
 
-use hark_core::Secret;
-use hark_core::{Error, Result};
+use hark_core::{Error, Result, Secret};
 use ollama_rs::generation::parameters::KeepAlive;
 use reqwest::Url;
 use schemars::JsonSchema;

@@ -1,7 +1,6 @@
 //! The section of configuration; nothing is opened here but the files that hold keys.
 
-use hark_core::Secret;
-use hark_core::{Error, Result};
+use hark_core::{Error, Result, Secret};
 use reqwest::Url;
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,18 +1,21 @@
 //! What can be set.
 
-use hark_core::Secret;
-use hark_core::{Error, Result};
+use hark_core::{Error, Result, Secret};
 use redis::{Client, ConnectionInfo, IntoConnectionInfo};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+const DEFAULT_URL: &str = "redis://127.0.0.1:6379";
+
 /// A Redis or Valkey server, from Redis 6.2 on, that all nodes share.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisConfig {
     /// Where it is: `redis://[user[:password]@]host[:port][/database]`, or `rediss://` for TLS.
+    // There is nothing to hide in the default, and a schema that hides it would not tell it.
+    #[schemars(extend("default" = DEFAULT_URL))]
     pub url: Secret,
     /// A file that holds the password, relative to the data folder; the one in `url` does not count then.
     pub password_file: Option<PathBuf>,
@@ -32,7 +35,7 @@ pub struct RedisConfig {
 impl Default for RedisConfig {
     fn default() -> Self {
         Self {
-            url: Secret::new("redis://127.0.0.1:6379"),
+            url: Secret::new(DEFAULT_URL),
             password_file: None,
             prefix: "hark".to_owned(),
             timeout_ms: 50,
@@ -124,6 +127,8 @@ mod tests {
     fn an_empty_section_is_a_server_on_this_machine() {
         let config = parse(json!({}));
         assert_eq!(config, RedisConfig::default());
+        let schema = schemars::schema_for!(RedisConfig);
+        assert_eq!(schema.as_value()["properties"]["url"]["default"], DEFAULT_URL, "the schema tells where");
         config.validate().unwrap();
         let client = config.client(Path::new("unused")).unwrap();
         assert_eq!(client.get_connection_info().addr().to_string(), "127.0.0.1:6379");
